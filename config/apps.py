@@ -1,0 +1,15 @@
+"""The roof: the last installed app. Loads Celery for every entry point."""
+
+from django.apps import AppConfig
+
+
+class Roof(AppConfig):
+    """Wires everyone; nothing imports it."""
+
+    name = "config"
+    label = "roof"
+
+    def ready(self) -> None:
+        from config import celery
+
+        celery.app.set_default()

@@ -1,0 +1,15 @@
+"""The one place that product code takes the time from, so that tests may stop it."""
+
+from datetime import UTC, datetime
+
+from django.utils import timezone
+
+
+def now() -> datetime:
+    """The present moment, aware, in UTC."""
+    return timezone.now()
+
+
+def text(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and `Z`: `2026-01-31T12:00:00.000Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

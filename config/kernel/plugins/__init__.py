@@ -1,0 +1,1 @@
+"""Plug-ins: how they are found, looked up and what they promise."""

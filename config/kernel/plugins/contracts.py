@@ -1,0 +1,102 @@
+"""What a plug-in of each kind must offer, and the registries that hold them. Called by the kernel and the dashboard."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from config.kernel.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+    from config.kernel.models import Event
+
+
+class Subscriber(Protocol):
+    """Hears events, a list at a time. Must be idempotent by a unique key of its own that holds the event's id."""
+
+    def hear(self, events: "Sequence[Event]") -> None:
+        """Take the events, in one transaction of the caller's. An error brings them again one by one."""
+
+
+class Duty(Protocol):
+    """Work that rows ask for. The sweep and the nudges run it; it may run twice at once without harm."""
+
+    queue: str
+
+    def due_count(self, now: datetime) -> int:
+        """How many rows are due; cheap, may stop counting early."""
+
+    def work(self, now: datetime, limit: int) -> int:
+        """Do up to `limit` of them; how many were done. The caller calls again while this equals what was asked."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The state of one component: `healthy, warning, critical, unknown` or `disabled`, and a sentence."""
+
+    status: str
+    detail: str = ""
+
+
+Probe = Callable[[], Probed]
+"""A health check; must end within the deadline it is given by `kernel.watch.health`, raises when it cannot tell."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the search box leads."""
+
+    title: str
+    url: str
+
+
+Finder = Callable[[str], "Found | None"]
+"""From an id (or a name) to its page; None when there is no such row."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One line of an event's story: when, what kind, a sentence, where to read on, and how it went (`ok, bad, held, info`)."""
+
+    at: datetime
+    kind: str
+    text: str
+    url: str = ""
+    tone: str = "info"
+    detail: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of the overview page: `template` drawn with what `context(request)` returns; `order` from top to bottom."""
+
+    title: str
+    template: str
+    context: "Callable[[HttpRequest], Mapping[str, Any]]"
+    order: int = 100
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry of the navigation."""
+
+    title: str
+    url: str
+    group: str
+    order: int = 100
+    scope: str = ""
+
+
+Storyteller = Callable[["Event"], Sequence[Moment]]
+"""What an app has to tell of an event."""
+
+subscribers: Registry[Subscriber] = Registry("subscribers")
+duties: Registry[Duty] = Registry("duties")
+probes: Registry[Probe] = Registry("probes")
+finders: Registry[Finder] = Registry("finders")
+storytellers: Registry[Storyteller] = Registry("storytellers")
+panels: Registry[Panel] = Registry("panels")
+pages: Registry[Page] = Registry("pages")

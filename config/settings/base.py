@@ -1,0 +1,246 @@
+"""Settings that run as they are: one process, SQLite, a memory broker, everything under DATA_DIR."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from config.settings.database import database
+from config.settings.options import OPTIONS as OPTIONS
+from config.settings.secrets import load_or_make
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+_made: Any = load_or_make(DATA_DIR) if not (env("SECRET_KEY", default="") and env("FIELD_ENCRYPTION_KEYS", default="")) else {}
+
+# --- who we are -------------------------------------------------------------------------------
+DEBUG = False
+SECRET_KEY = env("SECRET_KEY", default="") or _made["secret_key"]
+# By comma: the first encrypts, all decrypt. Never derived from SECRET_KEY.
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", default=[]) or _made["field_encryption_keys"]
+AUDIT_KEY = env("AUDIT_KEY", default="") or _made.get("audit_key", "")
+HOST = env("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# The address people reach this installation under, for links in messages and set-up help.
+PUBLIC_URL = env("PUBLIC_URL", default=f"http://localhost:{PORT}").rstrip("/")
+# Networks of reverse proxies whose X-Forwarded-For is believed.
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+# True only in the one-process set-up of `manage.py up`, which sets it: shows the inbox.
+EMBEDDED = env.bool("STEWARD_EMBEDDED", default=False)
+ADMIN_PASSWORD = env("ADMIN_PASSWORD", default="")
+
+# --- rooms ------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "django_celery_results",
+    "django_htmx",
+    "config.kernel",
+    "webhooks",
+    "automation",
+    "workflows",
+    "healing",
+    "config.admin.StewardAdminConfig",
+    "config.apps.Roof",
+]
+MIDDLEWARE = [
+    "config.kernel.desk.middleware.Correlation",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.kernel.desk.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "config.kernel.desk.middleware.Actor",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.dashboard.frame",
+            ]
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+LOGIN_URL = "/login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- where state lives ------------------------------------------------------------------------
+DATABASE_URL = env("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'steward.sqlite3'}")
+DATABASES = {"default": database(DATABASE_URL)}
+REDIS_URL = env("REDIS_URL", default="")
+REDIS_PASSWORD = env("REDIS_PASSWORD", default="")
+if REDIS_URL:
+    CACHES: dict[str, dict[str, Any]] = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "steward",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1, **({"password": REDIS_PASSWORD} if REDIS_PASSWORD else {})},
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- time and words ---------------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = env("TIME_ZONE", default="UTC")
+LANGUAGE_CODE = "en"
+USE_I18N = False
+
+# --- static files -----------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+# --- celery -----------------------------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_RESULT_EXTENDED = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_TIMEZONE = TIME_ZONE
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+if REDIS_URL:
+    # Nudges are short; a lost one is made good by the sweep, so nothing waits for Redis for long.
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "visibility_timeout": 3600,
+        "unacked_restore_throttle": 1,
+        "unacked_restore_limit": 100,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 5,
+        "socket_keepalive": True,
+        "retry_on_timeout": True,
+    }
+    if REDIS_PASSWORD:
+        CELERY_BROKER_TRANSPORT_OPTIONS["password"] = REDIS_PASSWORD
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
+# How often the sweep looks for work whose nudge was lost (seconds).
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=5.0)
+
+# --- the API ----------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["config.kernel.desk.tokens.TokenAuthentication", "rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["config.kernel.desk.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["config.kernel.desk.api.Renderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.kernel.desk.api.Parser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "config.kernel.desk.api.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["config.kernel.desk.api.UserThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "config.kernel.desk.openapi.Schema",
+    "EXCEPTION_HANDLER": "config.kernel.desk.api.problem",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Steward",
+    "DESCRIPTION": "Events in from outside, events out to outside, and what happens between.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {},
+    "SERVE_PUBLIC": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+}
+# A body larger than this is refused by Django itself; inbound sources stream and have their own cap.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+# --- what may go out --------------------------------------------------------------------------
+# The only ways round HTTPS and the address guard.
+WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
+WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])
+# scheme://host:port by comma: targets an operator vouches for, reached without the address rule.
+STEWARD_TRUSTED_TARGETS = env.list("STEWARD_TRUSTED_TARGETS", default=[])
+
+# --- the outside world, all optional ----------------------------------------------------------
+GITHUB_WEBHOOK_SECRET = env("GITHUB_WEBHOOK_SECRET", default="")
+GITHUB_TOKEN = env("GITHUB_TOKEN", default="")
+GITHUB_API_URL = env("GITHUB_API_URL", default="https://api.github.com").rstrip("/")
+CODEGEN_TOKEN = env("CODEGEN_TOKEN", default="")
+CODEGEN_ORG_ID = env("CODEGEN_ORG_ID", default="1")
+ENABLE_METRICS = env.bool("ENABLE_METRICS", default=True)
+METRICS_TOKEN = env("METRICS_TOKEN", default="")
+ENABLE_TRACING = env.bool("ENABLE_TRACING", default=True)
+JAEGER_ENDPOINT = env("JAEGER_ENDPOINT", default="")
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+# Without a mail server nothing is sent, and a mail ends as `not configured`.
+EMAIL_CONFIGURED = bool(env("EMAIL_URL", default=""))
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="steward@localhost")
+
+# --- logs -------------------------------------------------------------------------------------
+LOG_LEVEL = env("LOG_LEVEL", default="INFO")
+AUTOMATION_LOG_LEVEL = env("AUTOMATION_LOG_LEVEL", default=LOG_LEVEL)
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.kernel.watch.logs.JsonFormatter"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "json"}},
+    "root": {"handlers": ["stdout"], "level": LOG_LEVEL},
+    "loggers": {
+        "automation": {"level": AUTOMATION_LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+        "celery": {"level": "WARNING"},
+        "waitress": {"level": "WARNING"},
+    },
+}
+
+# --- browsers ---------------------------------------------------------------------------------
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"

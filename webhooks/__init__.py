@@ -1,0 +1,1 @@
+"""Events in from outside, events out to outside."""
