@@ -6,6 +6,9 @@ from importlib.util import find_spec
 
 from django.apps import apps
 
+# Frameworks whose modules happen to have such names (`rest_framework.routers`) hold no plug-ins of ours.
+FOREIGN = ("django", "rest_framework", "drf_spectacular", "whitenoise")
+
 # A module or a package of these names in an app is imported; of a package, every module in it.
 ROOMS = (
     "event_types",
@@ -26,7 +29,7 @@ ROOMS = (
 def discover() -> None:
     """Import the plug-in rooms of all installed apps. Called once, when the kernel is ready."""
     for config in apps.get_app_configs():
-        if config.name.startswith("django.") or config.name.startswith("django_celery"):
+        if config.name.startswith(FOREIGN):
             continue
         for room in ROOMS:
             _import_room(f"{config.name}.{room}")
