@@ -6,12 +6,13 @@ from typing import Any
 import environ
 
 from config.settings.database import database
-from config.settings.options import OPTIONS as OPTIONS
+from config.settings.options import OPTIONS  # noqa: F401 - read as settings.OPTIONS
 from config.settings.secrets import load_or_make
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
-environ.Env.read_env(BASE_DIR / ".env")
+# Tests point this at nothing, so that nobody's own .env decides their outcome.
+environ.Env.read_env(env("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DATA_DIR = Path(env("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 _made: Any = load_or_make(DATA_DIR) if not (env("SECRET_KEY", default="") and env("FIELD_ENCRYPTION_KEYS", default="")) else {}
@@ -86,7 +87,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "config.dashboard.frame",
-            ]
+            ],
+            "libraries": {"steward": "config.kernel.look.templatetags.steward"},
         },
     }
 ]
@@ -166,7 +168,10 @@ SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=5.0)
 
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["config.kernel.desk.tokens.TokenAuthentication", "rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.kernel.desk.tokens.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["config.kernel.desk.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["config.kernel.desk.api.Renderer"],
     "DEFAULT_PARSER_CLASSES": ["config.kernel.desk.api.Parser"],
@@ -212,6 +217,8 @@ CODEGEN_TOKEN = env("CODEGEN_TOKEN", default="")
 CODEGEN_ORG_ID = env("CODEGEN_ORG_ID", default="1")
 ENABLE_METRICS = env.bool("ENABLE_METRICS", default=True)
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
+# How often a process adds its counts to the shared tallies; 0 leaves it to the end of a batch.
+METRICS_FLUSH_SECONDS = env.float("METRICS_FLUSH_SECONDS", default=5.0)
 ENABLE_TRACING = env.bool("ENABLE_TRACING", default=True)
 JAEGER_ENDPOINT = env("JAEGER_ENDPOINT", default="")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
@@ -223,6 +230,8 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="steward@localhost")
 # --- logs -------------------------------------------------------------------------------------
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 AUTOMATION_LOG_LEVEL = env("AUTOMATION_LOG_LEVEL", default=LOG_LEVEL)
+# A folder for one JSON file a day and a plain engine.log, beside what goes to the standard error; empty: no files.
+LOG_DIR = env("LOG_DIR", default="")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -236,6 +245,13 @@ LOGGING: dict[str, Any] = {
         "waitress": {"level": "WARNING"},
     },
 }
+
+if LOG_DIR:
+    Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
+    LOGGING["formatters"]["text"] = {"()": "config.kernel.watch.logs.TextFormatter"}
+    LOGGING["handlers"]["daily"] = {"class": "config.kernel.watch.logs.DailyFileHandler", "folder": LOG_DIR, "formatter": "json"}
+    LOGGING["handlers"]["engine"] = {"class": "logging.handlers.WatchedFileHandler", "filename": f"{LOG_DIR}/engine.log", "formatter": "text"}
+    LOGGING["root"]["handlers"] += ["daily", "engine"]
 
 # --- browsers ---------------------------------------------------------------------------------
 SECURE_CONTENT_TYPE_NOSNIFF = True

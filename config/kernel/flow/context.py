@@ -22,7 +22,8 @@ class Context:
     hops: int = 0
 
 
-_current: contextvars.ContextVar[Context] = contextvars.ContextVar("steward_context", default=Context())
+NOBODY = Context()
+_current: contextvars.ContextVar[Context] = contextvars.ContextVar("steward_context", default=NOBODY)
 
 
 def current() -> Context:
@@ -40,6 +41,11 @@ def using(**changes: str | int) -> Iterator[Context]:
         _current.reset(token)
 
 
+def amend(**changes: str | int) -> None:
+    """Change the current context until the enclosing `using` ends: who is calling is known only inside of a request."""
+    _current.set(replace(_current.get(), **changes))  # type: ignore[arg-type]
+
+
 def valid_correlation_id(given: str) -> str:
-    """`given` if it may be used as a correlation id (1–64 of letters, digits, `._:-`), else a new one."""
+    """`given` if it may be used as a correlation id (1 to 64 of letters, digits, `._:-`), else a new one."""
     return given if _ALLOWED.fullmatch(given) else secrets.token_hex(16)

@@ -1,6 +1,7 @@
 """Kernel rows, one file per kind."""
 
 from config.kernel.models.event import Event, EventType, RouteFailure
+from config.kernel.models.idempotency import IdempotencyKey
 from config.kernel.models.limits import Breaker, Bucket, Lease
 from config.kernel.models.watch import ApiToken, AuditRecord, Component, Notification, Option, Permission, Tally
 
@@ -12,6 +13,7 @@ __all__ = [
     "Component",
     "Event",
     "EventType",
+    "IdempotencyKey",
     "Lease",
     "Notification",
     "Option",

@@ -37,6 +37,7 @@ class Event(Leasable, Row):
     uid = UidField("evt_")
     type = models.CharField(max_length=128)
     body = models.BinaryField()
+    size = models.PositiveIntegerField(default=0, help_text="Bytes of the body.")
     source = models.CharField(max_length=80, help_text="Who said so: `system`, `program:<user>` or `inbound:<source>`.")
     subject = models.CharField(max_length=128, blank=True, default="", help_text="What it happened to, as `kind:id`.")
     correlation_id = models.CharField(max_length=64, blank=True, default="")

@@ -102,7 +102,10 @@ class AuditRecord(Row):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["subject", "-id"], name="audit_by_subject"), models.Index(fields=["created_at"], name="audit_by_time")]
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="audit_by_subject"),
+            models.Index(fields=["created_at"], name="audit_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"
@@ -154,3 +157,6 @@ class Permission(models.Model):
     class Meta:
         managed = False
         default_permissions = ()
+
+    def __str__(self) -> str:
+        return "permission"

@@ -1,0 +1,104 @@
+"""Routing: every subscriber hears every event, a failing one holds up nobody."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+
+from config.kernel.flow import clock, events, jobs, leases, routing
+from config.kernel.models import Event, Notification, RouteFailure
+from config.kernel.plugins.contracts import subscribers
+
+pytestmark = pytest.mark.django_db
+
+STATUS = {"status": "healthy", "component": "database", "details": {}}
+
+
+class Listener:
+    """Remembers what it heard; refuses what `refuses` names, and any list that holds it."""
+
+    def __init__(self, refuses=()):
+        self.heard, self.calls, self.refuses = [], 0, set(refuses)
+
+    def hear(self, heard):
+        self.calls += 1
+        for event in heard:
+            if event.uid in self.refuses:
+                raise ValueError("not this one")
+        self.heard += [event.uid for event in heard]
+
+
+@pytest.fixture
+def listener():
+    found = Listener()
+    with subscribers.swapped("tests.listener", found):
+        yield found
+
+
+def publish(*uids):
+    return [events.publish("system.status", data=STATUS, uid=uid) for uid in uids]
+
+
+def test_subscribers_hear_a_list_once_and_the_events_are_routed(listener):
+    publish("a", "b", "c")
+    assert routing.route() == 3
+    assert (listener.heard, listener.calls) == (["a", "b", "c"], 1)
+    assert not Event.objects.filter(routed_at__isnull=True).exists()
+    assert routing.route() == 0
+
+
+def test_an_event_that_cannot_be_taken_steps_aside_and_gets_another_turn(listener):
+    listener.refuses = {"b"}
+    with time_machine.travel("2026-01-01T00:00:00+00:00", tick=False):
+        publish("a", "b", "c")
+        routing.route()
+        failure = RouteFailure.objects.get()
+        assert listener.heard == ["a", "c"]
+        assert (failure.event.uid, failure.attempts) == ("b", 1)
+        assert failure.next_attempt_at == clock.now() + timedelta(seconds=5)
+        assert "not this one" in failure.error
+    listener.refuses = set()
+    with time_machine.travel("2026-01-01T00:00:06+00:00", tick=False):
+        jobs.work("kernel.route")
+    assert listener.heard == ["a", "c", "b"]
+    assert not RouteFailure.objects.exists()
+
+
+def test_after_the_last_turn_a_person_is_told(listener):
+    listener.refuses = {"a"}
+    [event] = publish("a")
+    routing.route()
+    RouteFailure.objects.update(attempts=9, next_attempt_at=clock.now())
+    jobs.work("kernel.route")
+    assert RouteFailure.objects.get().next_attempt_at is None
+    assert Notification.objects.filter(subject=f"event:{event.uid}", channel="dashboard").count() == 1
+
+
+def test_events_of_a_router_that_died_are_routed_when_its_lease_has_run_out(listener):
+    publish("a")
+    leases.claim(Event.objects.filter(routed_at__isnull=True), limit=10, seconds=20)
+    assert routing.route() == 0
+    Event.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+    assert routing.route() == 1
+
+
+def test_large_events_are_handed_over_in_smaller_lists(listener, monkeypatch):
+    monkeypatch.setattr(routing, "MOST_BYTES", 400)
+    publish("a", "b", "c", "d")
+    routing.route()
+    assert listener.heard == ["a", "b", "c", "d"]
+    assert listener.calls > 1
+
+
+def test_rerouting_lets_everybody_hear_it_again(listener):
+    [event] = publish("a")
+    routing.route()
+    events.reroute(event)
+    routing.route()
+    assert listener.heard == ["a", "a"]
+
+
+def test_routing_a_hundred_events_takes_a_handful_of_statements(listener, django_assert_max_num_queries):
+    events.publish_many([events.Draft("kernel.nobody_listens", {}, source="inbound:test") for _ in range(100)])
+    with django_assert_max_num_queries(16):
+        assert routing.route() == 100

@@ -1,0 +1,187 @@
+"""`/api/v1/webhooks/deliveries`, `/replays` and `/stats`: what goes out and what became of it."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.kernel.flow.errors import Conflict, NotFound
+from webhooks.api.endpoints import MANAGE, find, read
+from webhooks.api.serializers.deliveries import DeliveryDetail, DeliveryOut, ReplayOut, RequeuedOut, RetryFailedIn, StatsOut
+from webhooks.api.serializers.endpoints import TestIn, TestOut
+from webhooks.enums import DeliveryStatus
+from webhooks.models import Delivery, Replay
+from webhooks.services import deliveries, endpoints, fanout, replay
+
+
+class DeliveryFilter(filters.FilterSet):
+    """Filters of the list."""
+
+    status = filters.MultipleChoiceFilter(choices=DeliveryStatus.choices)
+    endpoint = filters.CharFilter(field_name="endpoint__uid")
+    event = filters.CharFilter(field_name="event__uid")
+    event_type = filters.CharFilter(field_name="event__type")
+    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Delivery
+        fields = ["status"]
+
+
+def find_delivery(delivery_id: str) -> Delivery:
+    """The delivery with its event and endpoint. Raises NotFound."""
+    found = Delivery.objects.select_related("event", "endpoint", "batch").filter(uid=delivery_id).first()
+    if found is None:
+        raise NotFound(f"There is no delivery {delivery_id!r}; deliveries are removed when their retention ends.")
+    return found
+
+
+class Deliveries(generics.ListAPIView[Delivery]):
+    """Deliveries, newest first."""
+
+    scopes = MANAGE
+    serializer_class = DeliveryOut
+    filterset_class = DeliveryFilter
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        return Delivery.objects.select_related("event", "endpoint", "batch").defer("event__body", "batch__body").order_by("-id")
+
+
+class OneDelivery(APIView):
+    """One delivery."""
+
+    scopes = MANAGE
+
+    @extend_schema(responses=DeliveryDetail, summary="Read a delivery with its attempts")
+    def get(self, request: Request, delivery_id: str) -> Response:
+        """Every attempt with request, reply, phases and error class."""
+        return Response(DeliveryDetail(find_delivery(delivery_id)).data)
+
+
+class RetryDelivery(APIView):
+    """Send a delivery again."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=None, responses={202: DeliveryDetail}, summary="Send an ended delivery again")
+    def post(self, request: Request, delivery_id: str) -> Response:
+        """The same event id and the same bytes; a delivery that is still open cannot be sent again (409)."""
+        delivery = find_delivery(delivery_id)
+        if not deliveries.redeliver(delivery):
+            raise Conflict(f"The delivery is {delivery.status}; only one that has ended can be sent again.")
+        return Response(DeliveryDetail(find_delivery(delivery_id)).data, status=202)
+
+
+class CancelDelivery(APIView):
+    """Give a delivery up."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=None, responses=DeliveryDetail, summary="Cancel an open delivery")
+    def post(self, request: Request, delivery_id: str) -> Response:
+        """No further attempt is made; one under way is recorded."""
+        delivery = find_delivery(delivery_id)
+        if not deliveries.cancel(delivery):
+            raise Conflict(f"The delivery is {delivery.status}; only an open one can be cancelled.")
+        return Response(DeliveryDetail(find_delivery(delivery_id)).data)
+
+
+class RetryFailed(APIView):
+    """Send dead letters again."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=RetryFailedIn, responses={202: RequeuedOut}, summary="Send all dead letters again")
+    def post(self, request: Request) -> Response:
+        """Those of one endpoint, or of all."""
+        sent = read(RetryFailedIn, request).validated_data
+        endpoint = find(sent["endpoint_id"]) if sent.get("endpoint_id") else None
+        return Response({"requeued": deliveries.redeliver_dead(endpoint=endpoint, since=sent.get("since"))}, status=202)
+
+
+class Stats(APIView):
+    """Numbers over all deliveries that are kept."""
+
+    scope = "metrics:view"
+
+    @extend_schema(responses=StatsOut, summary="Statistics of deliveries")
+    def get(self, request: Request) -> Response:
+        """Each equals a count of rows."""
+        return Response(endpoints.stats())
+
+
+class TestEvent(APIView):
+    """A test event for everyone who subscribed to it."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=TestIn, responses={202: TestOut}, summary="Send a test event")
+    def post(self, request: Request) -> Response:
+        """An empty body sends `system.status` with `{"test": true}`."""
+        return Response(send_test_event(request), status=202)
+
+
+def send_test_event(request: Request) -> dict[str, Any]:
+    """The deed behind all three test routes (C-07)."""
+    sent = read(TestIn, request).validated_data
+    found = fanout.trigger_test(sent.get("event", "system.status"), sent.get("data"))
+    return {"event_id": found.event.uid, "delivery_ids": found.delivery_ids}
+
+
+def find_replay(replay_id: str) -> Replay:
+    """The replay. Raises NotFound."""
+    found = Replay.objects.select_related("endpoint").filter(uid=replay_id).first()
+    if found is None:
+        raise NotFound(f"There is no replay {replay_id!r}.")
+    return found
+
+
+class OneReplay(APIView):
+    """One replay."""
+
+    scopes = MANAGE
+
+    @extend_schema(responses=ReplayOut, summary="Read a replay and its progress")
+    def get(self, request: Request, replay_id: str) -> Response:
+        """`done` of `total`."""
+        return Response(ReplayOut(find_replay(replay_id)).data)
+
+
+class StepReplay(APIView):
+    """Pause, resume or cancel a replay."""
+
+    scopes = MANAGE
+    step = "pause"
+
+    @extend_schema(request=None, responses=ReplayOut)
+    def post(self, request: Request, replay_id: str) -> Response:
+        """A step that its state does not allow answers 409."""
+        found = find_replay(replay_id)
+        deed = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}[self.step]
+        if not deed(found):
+            raise Conflict(f"The replay is {found.status}; it cannot {self.step} now.")
+        return Response(ReplayOut(found).data)
+
+
+class PauseReplay(StepReplay):
+    """Pause a replay."""
+
+    step = "pause"
+
+
+class ResumeReplay(StepReplay):
+    """Resume a replay."""
+
+    step = "resume"
+
+
+class CancelReplay(StepReplay):
+    """Cancel a replay."""
+
+    step = "cancel"

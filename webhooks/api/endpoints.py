@@ -1,0 +1,249 @@
+"""`/api/v1/webhooks/endpoints`: who hears from us."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.kernel.flow.errors import NotFound
+from config.kernel.models import Event
+from webhooks.api.serializers.deliveries import CountOut, ReplayIn, ReplayOut
+from webhooks.api.serializers.endpoints import (
+    EnableIn,
+    EndpointDetail,
+    EndpointIn,
+    EndpointMade,
+    EndpointOut,
+    ExplainOut,
+    ReasonIn,
+    SecretIn,
+    SecretOut,
+    TestIn,
+    TestOut,
+)
+from webhooks.enums import EndpointStatus
+from webhooks.models import Endpoint, Replay
+from webhooks.services import endpoints, fanout, replay
+
+MANAGE = {
+    "GET": "webhooks:view",
+    "POST": "webhooks:manage",
+    "PUT": "webhooks:manage",
+    "PATCH": "webhooks:manage",
+    "DELETE": "webhooks:manage",
+}
+
+
+def find(endpoint_id: str) -> Endpoint:
+    """The living endpoint. Raises NotFound."""
+    found = Endpoint.living.filter(uid=endpoint_id).first()
+    if found is None:
+        raise NotFound(f"There is no endpoint {endpoint_id!r}.")
+    return found  # type: ignore[no-any-return]
+
+
+def read(shape: Any, request: Request, **options: Any) -> Any:
+    """The serializer of what was sent, checked. Raises a 400 that names each field."""
+    serializer = shape(data=request.data, **options)
+    serializer.is_valid(raise_exception=True)
+    return serializer
+
+
+class EndpointFilter(filters.FilterSet):
+    """Filters of the list."""
+
+    status = filters.ChoiceFilter(choices=EndpointStatus.choices)
+    url = filters.CharFilter(lookup_expr="icontains")
+
+    class Meta:
+        model = Endpoint
+        fields = ["status", "url"]
+
+
+class Endpoints(generics.ListAPIView[Endpoint]):
+    """All living endpoints, newest first."""
+
+    scopes = MANAGE
+    throttle_kind = "manage"
+    serializer_class = EndpointOut
+    filterset_class = EndpointFilter
+
+    def get_queryset(self) -> QuerySet[Endpoint]:
+        return Endpoint.living.order_by("-id")
+
+    @extend_schema(request=EndpointIn, responses={201: EndpointMade}, summary="Register an endpoint")
+    def post(self, request: Request) -> Response:
+        """Register an endpoint; the answer holds its secret, this once."""
+        made = endpoints.register(owner=request.user, **read(EndpointIn, request).deed_fields())
+        return Response(EndpointMade(made.endpoint, context={"secret": made.secret}).data, status=201)
+
+
+class OneEndpoint(APIView):
+    """One endpoint."""
+
+    scopes = MANAGE
+    throttle_kind = "manage"
+
+    @extend_schema(responses=EndpointDetail, summary="Read an endpoint")
+    def get(self, request: Request, endpoint_id: str) -> Response:
+        """Its settings, breaker, last delivery and counters."""
+        return Response(EndpointDetail(find(endpoint_id)).data)
+
+    @extend_schema(request=EndpointIn, responses=EndpointDetail, summary="Replace an endpoint")
+    def put(self, request: Request, endpoint_id: str) -> Response:
+        """What is left out goes back to its default; the secret stays unless one is sent."""
+        return Response(EndpointDetail(replace(find(endpoint_id), request)).data)
+
+    @extend_schema(request=EndpointIn(partial=True), responses=EndpointDetail, summary="Change an endpoint")
+    def patch(self, request: Request, endpoint_id: str) -> Response:
+        """What is left out stays."""
+        fields = read(EndpointIn, request, partial=True).deed_fields()
+        fields.pop("uid", None)
+        return Response(EndpointDetail(endpoints.update(find(endpoint_id), **fields)).data)
+
+    @extend_schema(responses={204: None}, summary="Delete an endpoint")
+    def delete(self, request: Request, endpoint_id: str) -> Response:
+        """Its open deliveries are cancelled; its history is kept until its retention ends."""
+        endpoints.delete(find(endpoint_id))
+        return Response(status=204)
+
+
+def replace(endpoint: Endpoint, request: Request) -> Endpoint:
+    """PUT: what was not sent goes back to the model's default."""
+    sent = read(EndpointIn, request).deed_fields()
+    sent.pop("uid", None)
+    return endpoints.update(endpoint, **{**endpoints.defaults(), **sent})
+
+
+class TestEndpoint(APIView):
+    """A test event for one endpoint, whatever it subscribed to."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=TestIn, responses={202: TestOut}, summary="Send a test event to an endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """`system.status` with `{"test": true}` unless the body says otherwise."""
+        sent = read(TestIn, request).validated_data
+        delivery = endpoints.send_test(find(endpoint_id), type=sent.get("event", "system.status"), data=sent.get("data"))
+        return Response({"event_id": delivery.event.uid, "delivery_ids": [delivery.uid]}, status=202)
+
+
+class RotateSecret(APIView):
+    """A new secret; the old one keeps signing beside it for a while."""
+
+    scopes = MANAGE
+    throttle_kind = "manage"
+
+    @extend_schema(request=SecretIn, responses=SecretOut, summary="Rotate the secret of an endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """The answer holds the new secret, this once."""
+        endpoint, sent = find(endpoint_id), read(SecretIn, request).validated_data
+        secret = endpoints.rotate_secret(endpoint, secret=sent.get("secret", ""), overlap_hours=sent.get("overlap_hours"))
+        return Response({"id": endpoint.uid, "secret": secret})
+
+
+class PauseEndpoint(APIView):
+    """Hold deliveries back."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=ReasonIn, responses=EndpointDetail, summary="Pause an endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Deliveries wait until it is resumed; nothing is lost."""
+        endpoint = find(endpoint_id)
+        endpoints.pause(endpoint, reason=read(ReasonIn, request).validated_data.get("reason", ""))
+        return Response(EndpointDetail(endpoint).data)
+
+
+class ResumeEndpoint(APIView):
+    """Let deliveries go again."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=None, responses=EndpointDetail, summary="Resume a paused endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """What waited is sent now."""
+        endpoint = find(endpoint_id)
+        endpoints.resume(endpoint)
+        return Response(EndpointDetail(endpoint).data)
+
+
+class DisableEndpoint(APIView):
+    """Take an endpoint out of use."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=ReasonIn, responses=EndpointDetail, summary="Disable an endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Events it would have got are noted as skipped."""
+        endpoint = find(endpoint_id)
+        endpoints.disable(endpoint, reason=read(ReasonIn, request).validated_data.get("reason", ""))
+        return Response(EndpointDetail(endpoint).data)
+
+
+class EnableEndpoint(APIView):
+    """Put a disabled endpoint back to use."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=EnableIn, responses=EndpointDetail, summary="Enable a disabled endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """With `catch_up`, what was skipped while it was disabled is sent now."""
+        endpoint = find(endpoint_id)
+        endpoints.enable(endpoint, catch_up=read(EnableIn, request).validated_data["catch_up"])
+        return Response(EndpointDetail(endpoint).data)
+
+
+class ExplainEvent(APIView):
+    """Would this event reach this endpoint?"""
+
+    scopes = MANAGE
+
+    @extend_schema(
+        responses=ExplainOut,
+        summary="Explain why an event does or does not reach an endpoint",
+        parameters=[OpenApiParameter("event", str, required=True, description="The id of a stored event.")],
+    )
+    def get(self, request: Request, endpoint_id: str) -> Response:
+        """The subscription, the state and each part of the filter with its value."""
+        event = Event.objects.filter(uid=request.query_params.get("event", "")).first()
+        if event is None:
+            raise NotFound("There is no such event. Name one with ?event=evt_…")
+        found = fanout.explain(event, find(endpoint_id))
+        return Response({"would_deliver": found.would_deliver, "reason": found.reason, "detail": found.detail})
+
+
+class Replays(generics.ListAPIView[Replay]):
+    """Replays of one endpoint."""
+
+    scopes = MANAGE
+    serializer_class = ReplayOut
+
+    def get_queryset(self) -> QuerySet[Replay]:
+        if getattr(self, "swagger_fake_view", False):
+            return Replay.objects.none()
+        return Replay.objects.filter(endpoint=find(self.kwargs["endpoint_id"])).select_related("endpoint")
+
+    @extend_schema(request=ReplayIn, responses={202: ReplayOut}, summary="Replay past events to an endpoint")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Starts a replay; it goes on after a restart and shows its progress."""
+        started = replay.start(find(endpoint_id), requested_by=request.user.get_username(), **read(ReplayIn, request).validated_data)
+        return Response(ReplayOut(started).data, status=202)
+
+
+class PreviewReplay(APIView):
+    """How many events a replay would send."""
+
+    scopes = MANAGE
+
+    @extend_schema(request=ReplayIn, responses=CountOut, summary="Count what a replay would send")
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Nothing is sent."""
+        sent = dict(read(ReplayIn, request).validated_data)
+        sent.pop("per_minute", None)
+        return Response({"count": replay.preview(find(endpoint_id), **sent)})

@@ -1,0 +1,96 @@
+"""Shapes of events and event types."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from config.kernel.models import Event, EventType
+from webhooks.api.serializers.fields import ObjectField
+from webhooks.models import Delivery
+
+
+class EventTypeOut(serializers.ModelSerializer[EventType]):
+    """A name that events may have."""
+
+    class Meta:
+        model = EventType
+        fields = ["name", "description", "schema", "example", "origin"]
+        read_only_fields = ["origin"]
+        extra_kwargs = {"name": {"validators": []}}
+
+    schema = ObjectField(allow_null=True, required=False)
+    example = ObjectField(allow_null=True, required=False)
+    name = serializers.RegexField(r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", max_length=128, help_text="`noun.past_participle`, in small letters.")
+
+
+class EventIn(serializers.Serializer[Any]):
+    """An event to publish."""
+
+    type = serializers.CharField(max_length=128)
+    data = ObjectField()
+    id = serializers.RegexField(r"^[A-Za-z0-9_-]{1,64}$", required=False, help_text="The same id again gives the first event.")
+
+
+class EventBatchIn(serializers.Serializer[Any]):
+    """Up to 1,000 events."""
+
+    events = serializers.ListField(child=ObjectField(), min_length=1, max_length=1000)
+
+
+class EventOut(serializers.ModelSerializer[Event]):
+    """An event as lists show it."""
+
+    id = serializers.CharField(source="uid", read_only=True)
+    cause = serializers.CharField(source="cause_uid", read_only=True)
+    deliveries = serializers.SerializerMethodField(help_text="How many deliveries it caused.")
+    requested_task = serializers.DictField(child=serializers.CharField(), allow_null=True, read_only=True)
+
+    class Meta:
+        model = Event
+        fields = [
+            "id",
+            "type",
+            "source",
+            "subject",
+            "correlation_id",
+            "cause",
+            "hops",
+            "size",
+            "requested_task",
+            "occurred_at",
+            "created_at",
+            "routed_at",
+            "route_note",
+            "deliveries",
+        ]
+
+    def get_deliveries(self, event: Event) -> int:
+        """Counted by the query where there is one."""
+        counted = getattr(event, "delivery_count", None)
+        return int(counted) if counted is not None else Delivery.objects.filter(event=event).count()
+
+
+class EventDetail(EventOut):
+    """An event with its data."""
+
+    data = serializers.JSONField(read_only=True)
+
+    class Meta(EventOut.Meta):
+        fields = [*EventOut.Meta.fields, "data"]
+
+
+class BatchResult(serializers.Serializer[Any]):
+    """What became of one event of a batch."""
+
+    id = serializers.CharField(allow_null=True)
+    status = serializers.ChoiceField(choices=["created", "duplicate", "refused"])
+    errors = serializers.ListField(child=serializers.CharField())
+
+
+class EventBatchOut(serializers.Serializer[Any]):
+    """A result per event, in the order they were sent."""
+
+    created = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = BatchResult(many=True)

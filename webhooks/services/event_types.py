@@ -1,0 +1,73 @@
+"""Event types of programs: made, changed and removed by people. Our own catalogue is fixed."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from config.kernel.flow import event_types as catalogue
+from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
+from config.kernel.models import EventType
+from config.kernel.watch import audit
+from webhooks.models import Endpoint
+
+
+def find(name: str) -> EventType:
+    """The event type. Raises NotFound."""
+    found = EventType.objects.filter(name=name).first()
+    if found is None:
+        raise NotFound(f"There is no event type {name!r}.")
+    return found
+
+
+def create(*, name: str, description: str = "", schema: Any = None, example: Any = None) -> EventType:
+    """Add a type. Raises Conflict when the name is taken, InvalidInput for a schema or example that cannot be used."""
+    _check(schema, example)
+    try:
+        with transaction.atomic():
+            made = EventType.objects.create(name=name, description=description, schema=schema, example=example)
+            audit.record("event_type.created", f"event_type:{name}")
+    except IntegrityError:
+        raise Conflict(f"There is an event type {name!r} already.") from None
+    catalogue.forget()
+    return made
+
+
+@transaction.atomic
+def update(row: EventType, *, description: str = "", schema: Any = None, example: Any = None) -> EventType:
+    """Change a type; what is left out is emptied. Raises Conflict for a type of our own catalogue."""
+    _refuse_ours(row, "changed")
+    _check(schema, example)
+    before = {"description": row.description, "schema": row.schema, "example": row.example}
+    row.description, row.schema, row.example = description, schema, example
+    row.save()
+    audit.record("event_type.changed", f"event_type:{row.name}", before=before)
+    catalogue.forget()
+    return row
+
+
+@transaction.atomic
+def delete(row: EventType) -> None:
+    """Remove a type. Raises Conflict for our own catalogue, or while a living endpoint subscribes to it by name."""
+    _refuse_ours(row, "removed")
+    wanted = [endpoint.uid for endpoint in Endpoint.living.only("uid", "events") if row.name in endpoint.events]
+    if wanted:
+        raise Conflict(f"{row.name} is subscribed to by {', '.join(wanted[:5])}. Change these endpoints first.")
+    audit.record("event_type.deleted", f"event_type:{row.name}")
+    row.delete()
+    catalogue.forget()
+
+
+def _check(schema: Any, example: Any) -> None:
+    if schema is None:
+        return
+    catalogue.check_schema(schema)
+    if example is None:
+        return
+    wrong = [error.message for error in catalogue.compile_schema(schema).iter_errors(example)]
+    if wrong:
+        raise InvalidInput(f"The example does not fit the schema: {wrong[0][:300]}", fields={"example": wrong[:5]})
+
+
+def _refuse_ours(row: EventType, deed: str) -> None:
+    if row.origin == EventType.Origin.CATALOGUE:
+        raise Conflict(f"{row.name} belongs to the built-in catalogue and cannot be {deed}.")
