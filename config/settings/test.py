@@ -37,3 +37,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# whitenoise warns about a missing folder; nothing is collected for tests.
+(DATA_DIR / "static").mkdir(parents=True, exist_ok=True)
