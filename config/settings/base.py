@@ -173,16 +173,19 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.kernel.desk.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["config.kernel.desk.api.Renderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.kernel.desk.api.Parser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.kernel.desk.formats.Renderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.kernel.desk.formats.Parser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "config.kernel.desk.api.Pages",
-    "DEFAULT_THROTTLE_CLASSES": ["config.kernel.desk.api.UserThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "config.kernel.desk.formats.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["config.kernel.limits.throttles.UserThrottle"],
     "DEFAULT_SCHEMA_CLASS": "config.kernel.desk.openapi.Schema",
-    "EXCEPTION_HANDLER": "config.kernel.desk.api.problem",
+    "EXCEPTION_HANDLER": "config.kernel.desk.problems.problem",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "DATETIME_FORMAT": "%Y-%m-%dT%H:%M:%S.%fZ",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.kernel.desk.formats.Negotiation",
+    "DEFAULT_METADATA_CLASS": None,
+    # Times are left to the renderer, which writes them in UTC with milliseconds.
+    "DATETIME_FORMAT": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Steward",
@@ -225,6 +228,8 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 # Without a mail server nothing is sent, and a mail ends as `not configured`.
 EMAIL_CONFIGURED = bool(env("EMAIL_URL", default=""))
+# A mail server that hangs holds up a worker for this long (seconds).
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="steward@localhost")
 
 # --- logs -------------------------------------------------------------------------------------
@@ -260,3 +265,4 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.kernel.desk.problems.csrf_failure"

@@ -1,14 +1,12 @@
 """Settings a person may change while Steward runs: the environment gives the default, a row overrides it.
 Read by every room (`options.get`); changed by the admin, the API and the command `options`."""
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import checks
@@ -16,13 +14,11 @@ from django.db import transaction
 
 from config.kernel.flow import clock, context, events
 from config.kernel.flow.errors import InvalidInput, NotFound
+from config.kernel.language import kinds
 from config.kernel.models import Option
 from config.kernel.watch import audit
 
 FRESH_SECONDS = 1.0
-MAX_TEXT = 2000
-_TRUE = frozenset({"true", "1", "yes", "on"})
-_FALSE = frozenset({"false", "0", "no", "off", ""})
 
 
 @dataclass(frozen=True)
@@ -94,8 +90,7 @@ def validate(name: str, value: Any) -> Any:
     """`value` as the kind that is declared; text is read as the environment's is. Raises InvalidInput with a sentence."""
     declared = _declared(name)
     try:
-        found = _PARSERS[declared["kind"]](value)
-        _check_bounds(found, declared)
+        found = kinds.read(value, declared["kind"], low=declared.get("min"), high=declared.get("max"))
     except ValueError as error:
         raise InvalidInput(f"{name} cannot be {value!r}: {error}.", fields={"value": [f"{name}: {error}."]}) from None
     return found
@@ -106,6 +101,7 @@ def forget() -> None:
     _cache.rows = None
 
 
+@checks.register("steward")
 def check_environment(**_: Any) -> list[checks.CheckMessage]:
     """System check: what the environment says of an option must be of its kind."""
     found: list[checks.CheckMessage] = []
@@ -179,69 +175,3 @@ def _safe(name: str, value: Any) -> Any:
     from config.kernel.wire import redact
 
     return redact.url(value) if name.endswith("_URL") and value else value
-
-
-def _check_bounds(value: Any, declared: Mapping[str, Any]) -> None:
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ValueError(f"it must have at most {MAX_TEXT} characters")
-    low, high = declared.get("min"), declared.get("max")
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise ValueError(f"it must be between {low} and {high}")
-
-
-def _bool(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else None
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError("it must be true or false")
-
-
-def _int(value: Any) -> int:
-    if isinstance(value, str):
-        text = value.strip()
-        if len(text) < 20 and text.lstrip("+-").isdecimal():
-            return int(text)
-    elif isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("it must be a whole number")
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            found = float(value)
-        except (ValueError, OverflowError):
-            found = math.nan
-        if math.isfinite(found):
-            return found
-    raise ValueError("it must be a number")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise ValueError("it must be text without NUL characters")
-    return value.strip()
-
-
-def _list(value: Any) -> list[str]:
-    if isinstance(value, str):
-        value = _items(value.strip())
-    if not isinstance(value, list) or any(not isinstance(item, str) for item in value):
-        raise ValueError('it must be a list of texts, by comma or as JSON: ["one", "two"]')
-    return [item for item in map(_text, value) if item]
-
-
-def _items(text: str) -> Any:
-    if not text.startswith("["):
-        return text.split(",")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
-_PARSERS: dict[type, Any] = {bool: _bool, int: _int, float: _float, str: _text, list: _list}

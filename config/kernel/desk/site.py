@@ -1,4 +1,4 @@
-"""The admin site object: our name and our frame on Django's stock admin."""
+"""The admin site object: our name and our words on Django's stock admin."""
 
 from django.contrib.admin import AdminSite
 
@@ -9,3 +9,4 @@ class StewardAdmin(AdminSite):
     site_header = "Steward"
     site_title = "Steward"
     index_title = "Administration"
+    site_url = "/"

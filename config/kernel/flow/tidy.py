@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from config.kernel.desk import options
-from config.kernel.models import AuditRecord, Lease, Notification
+from config.kernel.models import AuditRecord, IdempotencyKey, Lease, Notification
 from config.kernel.plugins.contracts import duties
 
 CHUNK = 1000
@@ -26,6 +26,7 @@ class Tidy:
         """Delete what is past its days; fewer than `limit` is answered once all is done."""
         remove(Notification.objects.filter(created_at__lt=now - timedelta(days=options.get("NOTIFICATION_RETENTION_DAYS"))))
         remove(AuditRecord.objects.filter(created_at__lt=now - timedelta(days=AUDIT_DAYS)))
+        remove(IdempotencyKey.objects.filter(created_at__lt=now - timedelta(days=1)))
         remove(Lease.objects.filter(until__lt=now - timedelta(days=1)))
         return 0
 

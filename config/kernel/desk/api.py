@@ -1,0 +1,73 @@
+"""What every API view stands on: JSON in and out, pages, errors, limits, idempotency. Used by `api/` of each app."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import models
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from config.kernel.desk.formats import Negotiation, Pages, Parser, Renderer, render
+from config.kernel.desk.problems import problem
+from config.kernel.limits import idempotency
+from config.kernel.limits.throttles import UserThrottle
+
+__all__ = [
+    "Collection",
+    "IdempotencyKey",
+    "ModelSerializer",
+    "Moment",
+    "Negotiation",
+    "Pages",
+    "Parser",
+    "Renderer",
+    "UserThrottle",
+    "View",
+    "problem",
+    "render",
+]
+
+
+class Moment(serializers.DateTimeField):
+    """A time; left to the renderer, which writes it in UTC with milliseconds."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"format": None, **options})
+
+
+class ModelSerializer(serializers.ModelSerializer[Any]):
+    """From a model; times are left to the renderer."""
+
+    serializer_field_mapping = {**serializers.ModelSerializer.serializer_field_mapping, models.DateTimeField: Moment}
+
+
+class View(APIView):
+    """A view that declares `scopes = {"GET": "webhooks:view", …}` or `scope`; answers OPTIONS with 405."""
+
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    scopes: dict[str, str] | None = None
+    body_types: tuple[type, ...] = (dict,)
+    throttle_kind = ""
+    schema_tags: Sequence[str] = ()
+
+
+class Collection(View, generics.ListAPIView[Any]):
+    """A list, in pages and filtered; rows by `uid`."""
+
+    lookup_field = "uid"
+
+
+class IdempotencyKey:
+    """Mixin, first of the bases: a POST with an `Idempotency-Key` starts its thing once and gets the same answer for 24 h."""
+
+    takes_idempotency_key = True
+    post: Any
+
+    def initial(self, request: Request, *args: Any, **values: Any) -> None:
+        """After authentication and limits, before the handler."""
+        super().initial(request, *args, **values)  # type: ignore[misc]
+        if request.method == "POST" and idempotency.HEADER in request.headers:
+            # An instance lives for one request; DRF looks its handler up after this.
+            self.post = partial(idempotency.once, request, self.post, render)
