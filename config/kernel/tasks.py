@@ -5,13 +5,14 @@ from typing import Any
 
 from celery import shared_task, signals
 
+from config.kernel import duties
 from config.kernel.flow import context, events, jobs, leases, routing, tidy
 from config.kernel.flow.errors import capture
 from config.kernel.wire import redact
 
 log = logging.getLogger("kernel.tasks")
 
-__all__ = ["routing", "sweep", "tidy", "work"]
+__all__ = ["duties", "routing", "sweep", "tidy", "work"]
 
 
 @shared_task(name="kernel.work", ignore_result=True)

@@ -164,7 +164,7 @@ if REDIS_URL:
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 # How often the sweep looks for work whose nudge was lost (seconds).
-SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=5.0)
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=2.0 if EMBEDDED else 5.0)
 
 # --- the API ----------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -211,6 +211,9 @@ WEBHOOK_ALLOW_HTTP = env.bool("WEBHOOK_ALLOW_HTTP", default=False)
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=[])
 # scheme://host:port by comma: targets an operator vouches for, reached without the address rule.
 STEWARD_TRUSTED_TARGETS = env.list("STEWARD_TRUSTED_TARGETS", default=[])
+if EMBEDDED:
+    # The inbox of the one-process set-up is on this very address; nothing else on this machine is let through.
+    STEWARD_TRUSTED_TARGETS = [*STEWARD_TRUSTED_TARGETS, f"http://127.0.0.1:{PORT}"]
 
 # --- the outside world, all optional ----------------------------------------------------------
 GITHUB_WEBHOOK_SECRET = env("GITHUB_WEBHOOK_SECRET", default="")

@@ -4,11 +4,11 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow import clock
 from config.kernel.models import Event
 from webhooks.api.deliveries import send_test_event
@@ -25,7 +25,7 @@ S2_SCHEDULE = [0, 60, 300, 900, 3600]
 
 
 # --- S0: /api/autonomous ----------------------------------------------------------------------
-class AutonomousWebhooks(generics.ListAPIView[Endpoint]):
+class AutonomousWebhooks(Collection):
     """`GET /api/autonomous/webhooks`."""
 
     schema_tags = COMPAT
@@ -42,7 +42,7 @@ class AutonomousWebhookIn(EndpointIn):
     id = None
 
 
-class AutonomousWebhook(APIView):
+class AutonomousWebhook(View):
     """`/api/autonomous/webhooks/{webhook_id}`: the client chooses the id."""
 
     schema_tags = COMPAT
@@ -73,7 +73,7 @@ class AutonomousWebhook(APIView):
         return Response(status=204)
 
 
-class AutonomousStats(APIView):
+class AutonomousStats(View):
     """`GET /api/autonomous/webhooks/system/stats`."""
 
     schema_tags = COMPAT
@@ -85,7 +85,7 @@ class AutonomousStats(APIView):
         return Response(endpoints.stats())
 
 
-class AutonomousTest(APIView):
+class AutonomousTest(View):
     """`POST /api/autonomous/webhooks/test` and `POST /webhooks/test`."""
 
     schema_tags = COMPAT
@@ -97,7 +97,7 @@ class AutonomousTest(APIView):
         return Response(send_test_event(request), status=202)
 
 
-class AutonomousEvents(generics.ListAPIView[Event]):
+class AutonomousEvents(Collection):
     """`GET /api/autonomous/events`: newest first, with the number of deliveries each caused."""
 
     schema_tags = COMPAT
@@ -156,7 +156,7 @@ class DeletedOut(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
-class Wrapped(APIView):
+class Wrapped(View):
     """Errors of these routes say `success: false` and `error` beside our own fields."""
 
     schema_tags = COMPAT
@@ -168,7 +168,7 @@ class Wrapped(APIView):
         return answer
 
 
-class RegisterWebhook(Wrapped):
+class RegisterWebhook(IdempotencyKey, Wrapped):
     """`POST /api/webhooks/register`."""
 
     scopes = MANAGE

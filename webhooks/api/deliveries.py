@@ -5,11 +5,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import Conflict, NotFound
 from webhooks.api.endpoints import MANAGE, find, read
 from webhooks.api.serializers.deliveries import DeliveryDetail, DeliveryOut, ReplayOut, RequeuedOut, RetryFailedIn, StatsOut
@@ -42,7 +41,7 @@ def find_delivery(delivery_id: str) -> Delivery:
     return found
 
 
-class Deliveries(generics.ListAPIView[Delivery]):
+class Deliveries(Collection):
     """Deliveries, newest first."""
 
     scopes = MANAGE
@@ -53,7 +52,7 @@ class Deliveries(generics.ListAPIView[Delivery]):
         return Delivery.objects.select_related("event", "endpoint", "batch").defer("event__body", "batch__body").order_by("-id")
 
 
-class OneDelivery(APIView):
+class OneDelivery(View):
     """One delivery."""
 
     scopes = MANAGE
@@ -64,7 +63,7 @@ class OneDelivery(APIView):
         return Response(DeliveryDetail(find_delivery(delivery_id)).data)
 
 
-class RetryDelivery(APIView):
+class RetryDelivery(View):
     """Send a delivery again."""
 
     scopes = MANAGE
@@ -78,7 +77,7 @@ class RetryDelivery(APIView):
         return Response(DeliveryDetail(find_delivery(delivery_id)).data, status=202)
 
 
-class CancelDelivery(APIView):
+class CancelDelivery(View):
     """Give a delivery up."""
 
     scopes = MANAGE
@@ -92,7 +91,7 @@ class CancelDelivery(APIView):
         return Response(DeliveryDetail(find_delivery(delivery_id)).data)
 
 
-class RetryFailed(APIView):
+class RetryFailed(IdempotencyKey, View):
     """Send dead letters again."""
 
     scopes = MANAGE
@@ -105,7 +104,7 @@ class RetryFailed(APIView):
         return Response({"requeued": deliveries.redeliver_dead(endpoint=endpoint, since=sent.get("since"))}, status=202)
 
 
-class Stats(APIView):
+class Stats(View):
     """Numbers over all deliveries that are kept."""
 
     scope = "metrics:view"
@@ -116,7 +115,7 @@ class Stats(APIView):
         return Response(endpoints.stats())
 
 
-class TestEvent(APIView):
+class TestEvent(IdempotencyKey, View):
     """A test event for everyone who subscribed to it."""
 
     scopes = MANAGE
@@ -142,7 +141,7 @@ def find_replay(replay_id: str) -> Replay:
     return found
 
 
-class OneReplay(APIView):
+class OneReplay(View):
     """One replay."""
 
     scopes = MANAGE
@@ -153,7 +152,7 @@ class OneReplay(APIView):
         return Response(ReplayOut(find_replay(replay_id)).data)
 
 
-class StepReplay(APIView):
+class StepReplay(View):
     """Pause, resume or cancel a replay."""
 
     scopes = MANAGE

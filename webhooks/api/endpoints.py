@@ -5,11 +5,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import NotFound
 from config.kernel.models import Event
 from webhooks.api.serializers.deliveries import CountOut, ReplayIn, ReplayOut
@@ -65,7 +64,7 @@ class EndpointFilter(filters.FilterSet):
         fields = ["status", "url"]
 
 
-class Endpoints(generics.ListAPIView[Endpoint]):
+class Endpoints(IdempotencyKey, Collection):
     """All living endpoints, newest first."""
 
     scopes = MANAGE
@@ -83,7 +82,7 @@ class Endpoints(generics.ListAPIView[Endpoint]):
         return Response(EndpointMade(made.endpoint, context={"secret": made.secret}).data, status=201)
 
 
-class OneEndpoint(APIView):
+class OneEndpoint(View):
     """One endpoint."""
 
     scopes = MANAGE
@@ -120,7 +119,7 @@ def replace(endpoint: Endpoint, request: Request) -> Endpoint:
     return endpoints.update(endpoint, **{**endpoints.defaults(), **sent})
 
 
-class TestEndpoint(APIView):
+class TestEndpoint(View):
     """A test event for one endpoint, whatever it subscribed to."""
 
     scopes = MANAGE
@@ -133,7 +132,7 @@ class TestEndpoint(APIView):
         return Response({"event_id": delivery.event.uid, "delivery_ids": [delivery.uid]}, status=202)
 
 
-class RotateSecret(APIView):
+class RotateSecret(View):
     """A new secret; the old one keeps signing beside it for a while."""
 
     scopes = MANAGE
@@ -147,7 +146,7 @@ class RotateSecret(APIView):
         return Response({"id": endpoint.uid, "secret": secret})
 
 
-class PauseEndpoint(APIView):
+class PauseEndpoint(View):
     """Hold deliveries back."""
 
     scopes = MANAGE
@@ -160,7 +159,7 @@ class PauseEndpoint(APIView):
         return Response(EndpointDetail(endpoint).data)
 
 
-class ResumeEndpoint(APIView):
+class ResumeEndpoint(View):
     """Let deliveries go again."""
 
     scopes = MANAGE
@@ -173,7 +172,7 @@ class ResumeEndpoint(APIView):
         return Response(EndpointDetail(endpoint).data)
 
 
-class DisableEndpoint(APIView):
+class DisableEndpoint(View):
     """Take an endpoint out of use."""
 
     scopes = MANAGE
@@ -186,7 +185,7 @@ class DisableEndpoint(APIView):
         return Response(EndpointDetail(endpoint).data)
 
 
-class EnableEndpoint(APIView):
+class EnableEndpoint(View):
     """Put a disabled endpoint back to use."""
 
     scopes = MANAGE
@@ -199,7 +198,7 @@ class EnableEndpoint(APIView):
         return Response(EndpointDetail(endpoint).data)
 
 
-class ExplainEvent(APIView):
+class ExplainEvent(View):
     """Would this event reach this endpoint?"""
 
     scopes = MANAGE
@@ -218,7 +217,7 @@ class ExplainEvent(APIView):
         return Response({"would_deliver": found.would_deliver, "reason": found.reason, "detail": found.detail})
 
 
-class Replays(generics.ListAPIView[Replay]):
+class Replays(IdempotencyKey, Collection):
     """Replays of one endpoint."""
 
     scopes = MANAGE
@@ -236,7 +235,7 @@ class Replays(generics.ListAPIView[Replay]):
         return Response(ReplayOut(started).data, status=202)
 
 
-class PreviewReplay(APIView):
+class PreviewReplay(View):
     """How many events a replay would send."""
 
     scopes = MANAGE

@@ -5,12 +5,11 @@ from typing import Any
 from django.db.models import Count, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from config.kernel.desk import options
+from config.kernel.desk.api import Collection, View
 from config.kernel.flow import events
 from config.kernel.flow.errors import NotFound, TooLarge
 from config.kernel.models import Event, EventType
@@ -37,7 +36,7 @@ class EventFilter(filters.FilterSet):
         fields = ["type"]
 
 
-class Events(generics.ListAPIView[Event]):
+class Events(Collection):
     """Events, newest first, with the number of deliveries each caused."""
 
     scopes = PUBLISH
@@ -65,7 +64,7 @@ def draft(sent: dict[str, Any], request: Request) -> events.Draft:
     return events.Draft(sent["type"], sent["data"], uid=sent.get("id", ""), source=f"program:{request.user.get_username()}"[:80])
 
 
-class EventBatch(APIView):
+class EventBatch(View):
     """Many events at once."""
 
     scope = "events:publish"
@@ -94,7 +93,7 @@ def _refused(one: EventIn) -> dict[str, Any]:
     return {"id": None, "status": "refused", "errors": sentences}
 
 
-class OneEvent(APIView):
+class OneEvent(View):
     """One event."""
 
     scopes = PUBLISH
@@ -105,7 +104,7 @@ class OneEvent(APIView):
         return Response(EventDetail(find_event(event_id)).data)
 
 
-class RouteAgain(APIView):
+class RouteAgain(View):
     """Let every subscriber hear an event once more."""
 
     scope = "webhooks:manage"
@@ -126,7 +125,7 @@ def find_event(event_id: str) -> Event:
     return found
 
 
-class EventTypes(generics.ListAPIView[EventType]):
+class EventTypes(Collection):
     """Every name that events may have."""
 
     scopes = {"GET": "webhooks:view", "POST": "webhooks:manage"}
@@ -142,7 +141,7 @@ class EventTypes(generics.ListAPIView[EventType]):
         return Response(EventTypeOut(event_types.create(**read(EventTypeOut, request).validated_data)).data, status=201)
 
 
-class OneEventType(APIView):
+class OneEventType(View):
     """One event type."""
 
     scopes = {"GET": "webhooks:view", "PUT": "webhooks:manage", "DELETE": "webhooks:manage"}

@@ -5,11 +5,11 @@ from typing import Any
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, serializers
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import NotFound
 from webhooks.api.endpoints import MANAGE, read
 from webhooks.api.serializers.endpoints import SecretIn, SecretOut
@@ -27,7 +27,7 @@ def find_source(slug: str) -> Source:
     return found  # type: ignore[no-any-return]
 
 
-class Sources(generics.ListAPIView[Source]):
+class Sources(IdempotencyKey, Collection):
     """All living sources."""
 
     scopes = MANAGE
@@ -44,7 +44,7 @@ class Sources(generics.ListAPIView[Source]):
         return Response(SourceMade(made.source, context={"secret": made.secret}).data, status=201)
 
 
-class OneSource(APIView):
+class OneSource(View):
     """One source."""
 
     scopes = MANAGE
@@ -70,7 +70,7 @@ class OneSource(APIView):
         return Response(status=204)
 
 
-class PauseSource(APIView):
+class PauseSource(View):
     """Stop listening to a source."""
 
     scopes = MANAGE
@@ -83,7 +83,7 @@ class PauseSource(APIView):
         return Response(SourceOut(source).data)
 
 
-class ResumeSource(APIView):
+class ResumeSource(View):
     """Listen to a source again."""
 
     scopes = MANAGE
@@ -96,7 +96,7 @@ class ResumeSource(APIView):
         return Response(SourceOut(source).data)
 
 
-class RotateSourceSecret(APIView):
+class RotateSourceSecret(View):
     """A new secret; the old one is accepted beside it for a while."""
 
     scopes = MANAGE
@@ -117,7 +117,7 @@ class SetupHelpOut(serializers.Serializer[Any]):
     steps = serializers.ListField(child=serializers.CharField())
 
 
-class SourceSetup(APIView):
+class SourceSetup(View):
     """How to set up the sender."""
 
     scopes = MANAGE
@@ -144,7 +144,7 @@ class ReceiptFilter(filters.FilterSet):
         fields = ["status"]
 
 
-class Receipts(generics.ListAPIView[Receipt]):
+class Receipts(Collection):
     """Inbound requests, newest first."""
 
     scopes = MANAGE
@@ -163,7 +163,7 @@ def find_receipt(receipt_id: str) -> Receipt:
     return found
 
 
-class OneReceipt(APIView):
+class OneReceipt(View):
     """One inbound request."""
 
     scopes = MANAGE
@@ -174,7 +174,7 @@ class OneReceipt(APIView):
         return Response(ReceiptDetail(find_receipt(receipt_id)).data)
 
 
-class ReprocessReceipt(APIView):
+class ReprocessReceipt(View):
     """Handle an inbound request once more."""
 
     scopes = MANAGE

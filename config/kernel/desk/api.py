@@ -70,4 +70,4 @@ class IdempotencyKey:
         super().initial(request, *args, **values)  # type: ignore[misc]
         if request.method == "POST" and idempotency.HEADER in request.headers:
             # An instance lives for one request; DRF looks its handler up after this.
-            self.post = partial(idempotency.once, request, self.post, render)
+            self.post = partial(idempotency.once, self.post, render)

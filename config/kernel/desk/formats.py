@@ -121,9 +121,7 @@ def _has_nul(data: Any) -> bool:
 
 
 def _kind(data: Any) -> str:
-    if data is None:
-        return "null"
-    return {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}.get(type(data), "a number")
+    return {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}.get(type(data), "a number")
 
 
 def _plain(value: Any) -> Any:

@@ -17,6 +17,7 @@ from config.kernel.flow.errors import InvalidInput, NotFound
 from config.kernel.language import kinds
 from config.kernel.models import Option
 from config.kernel.watch import audit
+from config.kernel.wire import redact
 
 FRESH_SECONDS = 1.0
 
@@ -36,13 +37,14 @@ class Shown:
 
 @dataclass
 class _Cache:
-    """The rows as this process read them last. `is_dirty`: an open transaction has changed some and may still be rolled back."""
+    """The rows as this process read them last."""
 
     rows: Mapping[str, Any] | None = None
     read_at: datetime | None = None
 
 
 _cache = _Cache()
+# An attribute of the connection: its open transaction has changed options and may still be rolled back.
 _UNCOMMITTED = "_steward_options_uncommitted"
 
 
@@ -97,7 +99,8 @@ def validate(name: str, value: Any) -> Any:
 
 
 def forget() -> None:
-    """The next `get` reads the rows anew."""
+    """The next `get` reads the rows anew. Called after commit, and between tests."""
+    _mark_uncommitted(False)
     _cache.rows = None
 
 
@@ -152,7 +155,7 @@ def _current(name: str) -> Any:
 
 def _after_change(name: str, before: Any, after: Any, user: User | None) -> None:
     _mark_uncommitted(True)
-    transaction.on_commit(_committed)
+    transaction.on_commit(forget)
     if before == after:
         return
     change = {"before": _safe(name, before), "after": _safe(name, after)}
@@ -162,16 +165,9 @@ def _after_change(name: str, before: Any, after: Any, user: User | None) -> None
         events.publish("configuration.changed", subject=f"option:{name}", data={"name": name, **change, "changed_by": actor})
 
 
-def _committed() -> None:
-    _mark_uncommitted(False)
-    forget()
-
-
 def _mark_uncommitted(is_uncommitted: bool) -> None:
     setattr(transaction.get_connection(), _UNCOMMITTED, is_uncommitted)
 
 
 def _safe(name: str, value: Any) -> Any:
-    from config.kernel.wire import redact
-
     return redact.url(value) if name.endswith("_URL") and value else value

@@ -37,14 +37,8 @@ SCOPES: Mapping[str, str] = {
     "pipelines:report": "Report the progress of pipelines",
 }
 VIEWER = frozenset({"workflows:view", "metrics:view", "alerts:view", "webhooks:view", "healing:view"})
-OPERATOR = VIEWER | {
-    "workflows:execute",
-    "actions:execute_standard",
-    "alerts:acknowledge",
-    "events:publish",
-    "pipelines:report",
-    "healing:execute",
-}
+_MORE = ("workflows:execute", "actions:execute_standard", "alerts:acknowledge", "events:publish", "pipelines:report", "healing:execute")
+OPERATOR = VIEWER.union(_MORE)
 GROUPS: Mapping[str, frozenset[str]] = {
     "automation_viewer": VIEWER,
     "automation_operator": OPERATOR,

@@ -25,6 +25,7 @@ log = logging.getLogger("kernel.problems")
 MEDIA_TYPE = "application/problem+json"
 URN = "urn:steward:problem:"
 FALLBACK = "<!DOCTYPE html><title>{title}</title><h1>{title}</h1><p>{detail}</p><p>Correlation id: {correlation_id}</p>"
+NO_CREDENTIALS = "No credentials were sent. Send a token as `Authorization: Bearer <token>`, or log in."
 SENTENCES = {
     400: "The request cannot be understood. Check its address, headers and body.",
     403: "You may not do this. Ask an administrator for the permission.",
@@ -52,7 +53,7 @@ def describe(error: Exception) -> tuple[dict[str, Any], dict[str, str]] | None:
     if isinstance(error, exceptions.APIException):
         return _of_rest_framework(error)
     if isinstance(error, DjangoValidationError):
-        return _of_steward_fields(_django_fields(error)), {}
+        return _of_fields(_django_fields(error)), {}
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database.away", exc_info=error)
         return body_of(503, code="database_away"), {"Retry-After": str(DATABASE_AWAY_SECONDS)}
@@ -123,19 +124,14 @@ def _of_rest_framework(error: exceptions.APIException) -> tuple[dict[str, Any], 
     if wait is not None:
         headers.update(_retry_after(wait))
     if isinstance(error, exceptions.ValidationError):
-        return _of_steward_fields(_flat(error.detail)), headers
-    return body_of(error.status_code, _sentence(error), code=str(error.default_code)), headers
+        return _of_fields(_flat(error.detail)), headers
+    said = NO_CREDENTIALS if isinstance(error, exceptions.NotAuthenticated) else str(error.detail)
+    return body_of(error.status_code, said, code=str(error.default_code)), headers
 
 
-def _of_steward_fields(fields: Mapping[str, list[str]]) -> dict[str, Any]:
+def _of_fields(fields: Mapping[str, list[str]]) -> dict[str, Any]:
     said = " ".join(f"{name}: {sentence}" for name, sentences in list(fields.items())[:3] for sentence in sentences[:1])
     return body_of(400, said, code="invalid", errors=fields)
-
-
-def _sentence(error: exceptions.APIException) -> str:
-    if isinstance(error, exceptions.NotAuthenticated):
-        return "No credentials were sent. Send a token as `Authorization: Bearer <token>`, or log in."
-    return str(error.detail)
 
 
 def _flat(detail: Any, name: str = "") -> dict[str, list[str]]:

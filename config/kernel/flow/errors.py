@@ -103,14 +103,14 @@ class Captured:
 
 
 @contextmanager
-def capture(event: str, **ids: object) -> Iterator[Captured]:
+def capture(name: str, /, **ids: object) -> Iterator[Captured]:
     """Run a block whose failure must not stop the loop around it: the one broad except of the house.
 
-    The error is logged under the fixed name `event` with the given ids and left in `.error`.
+    The error is logged under the fixed `name` with the given ids and left in `.error`.
     """
     caught = Captured()
     try:
         yield caught
     except Exception as error:
         caught.error = error
-        log.exception(event, extra={"context": {key: str(value) for key, value in ids.items()}})
+        log.exception(name, extra={"context": {key: str(value) for key, value in ids.items()}})

@@ -23,7 +23,7 @@ CLAIM = timedelta(minutes=2)
 _ALLOWED = re.compile(r"[\x21-\x7e]{1,200}")
 
 
-def once(request: Request, handler: Callable[..., Response], render: Callable[[Any], bytes], *args: Any, **values: Any) -> Response:
+def once(handler: Callable[..., Response], render: Callable[[Any], bytes], request: Request, *args: Any, **values: Any) -> Response:
     """The handler's answer, or the stored one when this user sent the same key to this path before.
 
     The deed and the stored answer are one transaction: a crash in between leaves neither. An answer of 400 or more is not

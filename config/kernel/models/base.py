@@ -33,7 +33,7 @@ class UidField(CharField):
 
     def deconstruct(self) -> Any:
         name, path, args, options = super().deconstruct()
-        return name, path, args, {**options, "prefix": self.prefix}
+        return name, path, args, {**options, "prefix": self.prefix, "unique": self._unique}
 
     def has_default(self) -> bool:
         return True

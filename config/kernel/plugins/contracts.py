@@ -93,6 +93,25 @@ class Page:
 Storyteller = Callable[["Event"], Sequence[Moment]]
 """What an app has to tell of an event."""
 
+
+@dataclass(frozen=True)
+class Start:
+    """The embedded set-up is about to open its doors, under `base_url`."""
+
+    base_url: str
+
+
+@dataclass(frozen=True)
+class Try:
+    """A command to try, printed by `up`. Where `{token}` stands in it, the API token is put in."""
+
+    title: str
+    command: str
+
+
+Starter = Callable[[Start], Sequence[Try]]
+"""What an app makes ready for the embedded set-up at each start, such as the inbox, and what it suggests to try."""
+
 subscribers: Registry[Subscriber] = Registry("subscribers")
 duties: Registry[Duty] = Registry("duties")
 probes: Registry[Probe] = Registry("probes")
@@ -100,3 +119,4 @@ finders: Registry[Finder] = Registry("finders")
 storytellers: Registry[Storyteller] = Registry("storytellers")
 panels: Registry[Panel] = Registry("panels")
 pages: Registry[Page] = Registry("pages")
+starters: Registry[Starter] = Registry("starters")

@@ -6,11 +6,12 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.kernel.desk.api import ModelSerializer
 from webhooks.enums import DeliveryStatus, ErrorCode, ReplayStatus
 from webhooks.models import Attempt, Delivery, Replay
 
 
-class AttemptOut(serializers.ModelSerializer[Attempt]):
+class AttemptOut(ModelSerializer):
     """One HTTP request."""
 
     id = serializers.CharField(source="uid", read_only=True)
@@ -39,7 +40,7 @@ class AttemptOut(serializers.ModelSerializer[Attempt]):
         ]
 
 
-class DeliveryOut(serializers.ModelSerializer[Delivery]):
+class DeliveryOut(ModelSerializer):
     """One event for one endpoint."""
 
     id = serializers.CharField(source="uid", read_only=True)
@@ -110,7 +111,7 @@ class ReplayIn(serializers.Serializer[Any]):
     per_minute = serializers.IntegerField(required=False, min_value=1, max_value=60000)
 
 
-class ReplayOut(serializers.ModelSerializer[Replay]):
+class ReplayOut(ModelSerializer):
     """A replay and how far it is."""
 
     id = serializers.CharField(source="uid", read_only=True)

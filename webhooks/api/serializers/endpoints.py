@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.kernel.desk.api import ModelSerializer
 from webhooks.api.serializers.fields import ObjectField, UpperOrLower
 from webhooks.enums import DeliveryStatus, EndpointStatus, Security, Strategy
 from webhooks.models import Endpoint
@@ -52,7 +53,7 @@ class EndpointIn(serializers.Serializer[Any]):
         return fields
 
 
-class EndpointOut(serializers.ModelSerializer[Endpoint]):
+class EndpointOut(ModelSerializer):
     """An endpoint. Its secret is never among it."""
 
     id = serializers.CharField(source="uid", read_only=True)

@@ -4,12 +4,13 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.kernel.desk.api import ModelSerializer
 from config.kernel.models import Event, EventType
 from webhooks.api.serializers.fields import ObjectField
 from webhooks.models import Delivery
 
 
-class EventTypeOut(serializers.ModelSerializer[EventType]):
+class EventTypeOut(ModelSerializer):
     """A name that events may have."""
 
     class Meta:
@@ -37,7 +38,7 @@ class EventBatchIn(serializers.Serializer[Any]):
     events = serializers.ListField(child=ObjectField(), min_length=1, max_length=1000)
 
 
-class EventOut(serializers.ModelSerializer[Event]):
+class EventOut(ModelSerializer):
     """An event as lists show it."""
 
     id = serializers.CharField(source="uid", read_only=True)

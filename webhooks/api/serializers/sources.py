@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from config.kernel.desk.api import ModelSerializer
 from webhooks.api.serializers.fields import ObjectField, UpperOrLower
 from webhooks.enums import Preset, ReceiptStatus, SourceStatus
 from webhooks.models import Receipt, Source
@@ -24,7 +25,7 @@ class SourceIn(serializers.Serializer[Any]):
     github_hook = serializers.CharField(required=False, allow_blank=True, max_length=200)
 
 
-class SourceOut(serializers.ModelSerializer[Source]):
+class SourceOut(ModelSerializer):
     """A sender. Its secret is never among it."""
 
     id = serializers.CharField(source="uid", read_only=True)
@@ -75,7 +76,7 @@ class SourceMade(SourceOut):
         return str(self.context["secret"])
 
 
-class ReceiptOut(serializers.ModelSerializer[Receipt]):
+class ReceiptOut(ModelSerializer):
     """One inbound request."""
 
     id = serializers.CharField(source="uid", read_only=True)

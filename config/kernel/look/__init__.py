@@ -1,0 +1,1 @@
+"""How the pages for people look and behave: shared by the dashboard rooms of all apps and by the roof."""

@@ -1,0 +1,119 @@
+"""Small charts as SVG text, drawn on the server: colours come from classes, so that no inline style is needed.
+
+Called by the template tags `bars`, `sparkline`, `strip` and `phases`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+HEIGHT = 48
+STEP = 10
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One column: what it stands for, its parts from the ground up (tone → amount), and the rows behind it.
+
+    Tones are `ok, bad, held, off` or an empty string for the plain colour.
+    """
+
+    label: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+    url: str = ""
+
+    @property
+    def total(self) -> float:
+        """All parts together."""
+        return sum(self.parts.values())
+
+
+def bars(series: Sequence[Bar], *, label: str) -> SafeString:
+    """Columns side by side, as high as the highest; each tells its numbers on hover and links to its rows."""
+    top = max((bar.total for bar in series), default=0) or 1
+    columns = [_column(bar, index * STEP, top) for index, bar in enumerate(series)]
+    width = max(len(series), 1) * STEP
+    return format_html(
+        '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}'
+        '<line class="ground" x1="0" x2="{}" y1="{}" y2="{}"/></svg>',
+        width,
+        HEIGHT,
+        label,
+        SafeString("".join(columns)),
+        width,
+        HEIGHT,
+        HEIGHT,
+    )
+
+
+def _column(bar: Bar, left: int, top: float) -> SafeString:
+    drawn, ground = [], float(HEIGHT)
+    for tone, amount in bar.parts.items():
+        if amount <= 0:
+            continue
+        # A single event beside thousands is still to be seen.
+        high = max(amount / top * (HEIGHT - 2), 1.5)
+        ground = max(ground - high, 0)
+        drawn.append((_bar_class(tone), left + 1, round(ground, 2), STEP - 2, round(high, 2)))
+    rects = format_html_join("", '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>', drawn)
+    inside = format_html(
+        '<title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}', f"{bar.label}: {_spoken(bar)}", left, STEP, HEIGHT, rects
+    )
+    if bar.url:
+        return format_html('<a href="{}" tabindex="-1">{}</a>', bar.url, inside)
+    return format_html("<g>{}</g>", inside)
+
+
+def _spoken(bar: Bar) -> str:
+    words = {"ok": "well", "bad": "failed", "held": "held", "off": "other"}
+    named = [f"{amount:,g} {words[tone]}" for tone, amount in bar.parts.items() if tone in words]
+    return ", ".join(named) or f"{bar.total:,g}"
+
+
+def _bar_class(tone: str) -> str:
+    return f"bar bar--{tone}" if tone else "bar"
+
+
+def sparkline(values: Sequence[float], *, label: str = "") -> SafeString:
+    """A line through the values, the newest at the right; an empty string below two of them."""
+    if len(values) < 2:
+        return SafeString("")
+    low, high = min(values), max(values)
+    span = (high - low) or 1
+    step = 96 / (len(values) - 1)
+    points = " ".join(f"{index * step:.1f},{22 - (value - low) / span * 20:.1f}" for index, value in enumerate(values))
+    return format_html(
+        '<svg class="spark" viewBox="0 0 96 24" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<polygon points="0,24 {} 96,24"/><polyline points="{}"/></svg>',
+        label or f"from {values[0]:,g} to {values[-1]:,g}",
+        points,
+        points,
+    )
+
+
+def strip(tones: Sequence[tuple[str, str]]) -> SafeString:
+    """A history as a row of small marks, oldest first: `(tone, sentence shown on hover)` each."""
+    marks = format_html_join(
+        "",
+        '<svg viewBox="0 0 5 18" aria-hidden="true"><title>{}</title><rect class="{}" width="5" height="18" rx="1.5"/></svg>',
+        ((sentence, _bar_class(tone)) for tone, sentence in tones),
+    )
+    return format_html('<span class="strip">{}</span>', marks)
+
+
+def phases(parts: Sequence[tuple[str, float]]) -> SafeString:
+    """One bar cut into the phases of a request: `(dns | connect | tls | wait | rest, milliseconds)` each, in order."""
+    whole = sum(length for _, length in parts) or 1
+    drawn, left = [], 0.0
+    for name, length in parts:
+        wide = length / whole * 100
+        drawn.append((f"{name}: {length:.1f} ms", name, round(left, 2), round(wide, 2)))
+        left += wide
+    rects = format_html_join("", '<g><title>{}</title><rect class="phase--{}" x="{}" width="{}" height="10"/></g>', drawn)
+    return format_html(
+        '<svg class="phases" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        ", ".join(f"{name} {length:.1f} ms" for name, length in parts),
+        rects,
+    )

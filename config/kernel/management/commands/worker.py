@@ -1,0 +1,35 @@
+"""`manage.py worker`: takes nudges from Redis and does the work that rows ask for. Any number may run."""
+
+import os
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+QUEUES = ("default", "deliveries")
+
+
+class Command(BaseCommand):
+    """A Celery worker with our settings."""
+
+    help = "Run a worker. One queue each: `worker` for everything but deliveries, `worker --queue deliveries` for those."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queue", choices=QUEUES, default="default", help="What it works at; the default is `default`.")
+        parser.add_argument("--concurrency", type=int, metavar="N", help="Processes at once (queue default only); the default is the number of cores.")
+
+    def handle(self, *args: Any, **given: Any) -> None:
+        if not settings.REDIS_URL:
+            raise CommandError("Without REDIS_URL a worker hears no one. Set it, or use `manage.py up`, which needs none.")
+        queue, concurrency = given["queue"], given["concurrency"]
+        if concurrency is not None and concurrency < 1:
+            raise CommandError("--concurrency must be at least 1.")
+        current_app._get_current_object().worker_main(_arguments(queue, concurrency or max(2, os.cpu_count() or 2)))
+
+
+def _arguments(queue: str, concurrency: int) -> list[str]:
+    # Deliveries overlap inside one event loop: a second thread beside it would only share its interpreter.
+    pool = ["--pool=threads", "--concurrency=1"] if queue == "deliveries" else ["--pool=prefork", f"--concurrency={concurrency}"]
+    quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.LOG_LEVEL}"]
+    return ["worker", f"--queues={queue}", f"--hostname={queue}-{os.getpid()}@%h", *pool, *quiet]

@@ -1,0 +1,169 @@
+"""Web server, worker and schedule as threads of one process, and the schedule alone. Used by `up`, `web` and `beat`."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from celery import current_app, signals
+from celery.beat import Service
+from celery.worker import WorkController, state
+from django.conf import settings
+from django.db import close_old_connections
+from waitress.server import create_server
+
+from config.kernel.flow.errors import capture
+
+log = logging.getLogger("kernel.processes")
+
+WEB_THREADS = 8
+# The option INBOUND_MAX_BODY_BYTES goes no higher; waitress keeps large bodies in files.
+MAX_BODY_BYTES = 256 * 1024 * 1024
+WORKER_THREADS = 4
+QUEUES = ("default", "deliveries")
+# After the database or the broker was away, the schedule starts again this much later.
+BEAT_PAUSE_SECONDS = 2.0
+BEAT_LOOP_SECONDS = 1
+
+
+class PortTaken(Exception):
+    """Somebody else listens on the address."""
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise PortTaken when `host:port` cannot be listened on."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise PortTaken(f"Steward cannot listen on {host}:{port} ({error.strerror or error}). Stop what uses it, or choose another PORT.") from None
+
+
+class Part:
+    """One thread of the house; `stop` asks it to end, `join` waits."""
+
+    def __init__(self, name: str) -> None:
+        self.thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.failure: Exception | None = None
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+
+    def join(self, seconds: float) -> bool:
+        """Wait for its end; whether it came within `seconds`."""
+        self.thread.join(seconds)
+        return not self.thread.is_alive()
+
+    def work(self) -> None:
+        """What the thread does until it is stopped."""
+
+    def _run(self) -> None:
+        with capture("process.part_failed", part=self.thread.name) as caught:
+            self.work()
+        self.failure = caught.error
+
+
+class Web(Part):
+    """Waitress. The address is bound when this is made; connections wait until it starts."""
+
+    def __init__(self, *, host: str, port: int, threads: int = WEB_THREADS) -> None:
+        super().__init__("web")
+        from django.core.wsgi import get_wsgi_application
+
+        # poll, because select cannot watch more than 1,024 sockets and deliveries open many.
+        self.server = create_server(
+            get_wsgi_application(),
+            host=host,
+            port=port,
+            threads=threads,
+            ident="Steward",
+            connection_limit=500,
+            channel_timeout=60,
+            max_request_body_size=MAX_BODY_BYTES,
+            clear_untrusted_proxy_headers=False,
+            asyncore_use_poll=True,
+        )
+
+    def work(self) -> None:
+        """Serve until the listening socket is closed."""
+        self.server.run()
+
+    def stop(self) -> None:
+        """Take no new connections and drop those that idle."""
+        self.server.close()
+        self.server.task_dispatcher.shutdown(cancel_pending=True, timeout=1)
+
+
+class Worker(Part):
+    """A Celery worker with a pool of threads."""
+
+    def __init__(self, *, concurrency: int = WORKER_THREADS) -> None:
+        super().__init__("worker")
+        self.concurrency = concurrency
+        self.ready = threading.Event()
+
+    def work(self) -> None:
+        """Take messages until it is stopped."""
+        app = current_app._get_current_object()
+        app.finalize()
+        app.set_current()
+        controller = _Controller(
+            app=app,
+            hostname=f"embedded@{socket.gethostname()}",
+            pool_cls="threads",
+            concurrency=self.concurrency,
+            queues=",".join(QUEUES),
+            without_heartbeat=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_remote_control=True,
+        )
+        controller.when_ready = self.ready.set
+        controller.start()
+
+    def stop(self) -> None:
+        """No further message is taken; running ones end."""
+        state.should_stop = 0
+
+
+class _Controller(WorkController):  # type: ignore[misc]
+    """Celery's own, without the signal handlers that only a main thread may set."""
+
+    when_ready: Callable[[], None]
+
+    def on_consumer_ready(self, consumer: Any) -> None:
+        """Tell those who listen, as a worker with a process of its own does."""
+        signals.worker_ready.send(sender=consumer)
+        self.when_ready()
+
+
+class Beat(Part):
+    """The schedule. Starts its loop again when the database or the broker was away."""
+
+    def __init__(self) -> None:
+        super().__init__("beat")
+        self.stopped = threading.Event()
+        self.service: Service | None = None
+
+    def work(self) -> None:
+        """Send what is due until it is stopped."""
+        while not self.stopped.is_set():
+            with capture("beat.loop_failed"):
+                close_old_connections()
+                self.service = Service(app=current_app._get_current_object(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=settings.CELERY_BEAT_SCHEDULER)
+                if not self.stopped.is_set():
+                    self.service.start()
+            self.stopped.wait(BEAT_PAUSE_SECONDS)
+
+    def stop(self) -> None:
+        """Ends within the second it may be sleeping."""
+        self.stopped.set()
+        if self.service is not None:
+            self.service.stop()

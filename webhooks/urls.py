@@ -1,0 +1,12 @@
+"""Every address of webhooks. Imports the doors."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+from webhooks import inbound
+from webhooks.api import urls as api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *inbound.urlpatterns,
+    path("api/v1/", include(api.canonical)),
+    *api.compatibility,
+]
