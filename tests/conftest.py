@@ -95,9 +95,15 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     from django.core.cache import cache
 
+    from config.kernel.desk import options
+    from config.kernel.limits import throttles
+    from config.kernel.flow import event_types
     from webhooks.services import sources
 
     cache.clear()
+    event_types.forget()
+    options.forget()
+    throttles.forget()
     sources.forget()
     yield
 
