@@ -96,8 +96,8 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> Iterator[None]:
     from django.core.cache import cache
 
     from config.kernel.desk import options
-    from config.kernel.limits import throttles
     from config.kernel.flow import event_types
+    from config.kernel.limits import throttles
     from webhooks.services import sources
 
     cache.clear()

@@ -97,3 +97,9 @@ def test_product_code_never_asks_whether_it_is_tested():
         if not path.startswith(OUTSIDE) and path != "config/settings/test.py" and marks.search((ROOT / path).read_text())
     ]
     assert asking == []
+
+
+def test_the_four_apps_are_installed():
+    from django.apps import apps
+
+    assert {app for app in APPS if apps.is_installed(app)} == set(APPS)

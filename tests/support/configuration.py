@@ -28,8 +28,8 @@ SETTINGS = """
 OPTIONS = """
 ## Live options
 
-The environment gives the default of these. `manage.py options`, the admin (Options) and the API change them while Steward runs; each change is
-audited and reaches every process within a second.
+The environment gives the default of these. `manage.py options`, the admin (Options) and the API change them while Steward runs;
+each change is audited and reaches every process within a second.
 
 | Name | Default | Meaning |
 |---|---|---|

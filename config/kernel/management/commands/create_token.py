@@ -20,7 +20,7 @@ class Command(BaseCommand):
     help = "Make an API token for a user and print it; it cannot be shown again. Without --scope it may do all that the user may."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
+        parser.add_argument("username", help="Whose rights the token has; `admin` in the one-process set-up.")
         parser.add_argument("--name", default="command line", help="What the list of tokens shows.")
         parser.add_argument(
             "--scope", action="append", dest="scopes", metavar="SCOPE", help="A permission such as webhooks:view; may be repeated."

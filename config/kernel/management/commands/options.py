@@ -17,11 +17,12 @@ class Command(BaseCommand):
     help = "Show or change live settings. The environment gives the default; a change here overrides it until it is reset."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        deeds = parser.add_subparsers(dest="deed", required=True)
+        deeds = parser.add_subparsers(dest="deed", required=True, help="What to do.")
+        explained = {"name": "The option, as `list` shows it.", "value": "The new value; lists by comma."}
         for deed, words in {"list": (), "get": ("name",), "set": ("name", "value"), "reset": ("name",)}.items():
             sub = deeds.add_parser(deed)
             for word in words:
-                sub.add_argument(word)
+                sub.add_argument(word, help=explained[word])
             sub.add_argument("--json", action="store_true", dest="as_json", help="Print JSON.")
 
     def handle(self, *args: Any, **given: Any) -> None:

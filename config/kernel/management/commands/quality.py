@@ -137,7 +137,9 @@ def _documents() -> Result:
 
 
 def _private() -> Result:
-    found = _run("private", ["git", "grep", "-nIE", PRIVATE, "--", ".", ":!config/kernel/management/commands/quality.py", ":!tests/data"])
+    found = _run(
+        "private", ["git", "grep", "-nIE", "-e", PRIVATE, "--", ".", ":!config/kernel/management/commands/quality.py", ":!tests/data"]
+    )
     status = "ok" if not found.output else "failed"
     return Result("private", status, found.output)
 
