@@ -24,7 +24,7 @@ MAX_REPLY_BYTES = 8 * 1024 * 1024
 _QUOTA_KEY = "github:quota_remaining"
 # GitHub's quota starts anew every hour; an older figure says nothing.
 _QUOTA_SECONDS = 3600
-_HOOK = re.compile(r"(?:repos/[\w.-]+/[\w.-]+|orgs/[\w.-]+)/hooks/[0-9]+")
+_HOOK = re.compile(r"(?:repos/(?!\.\.?/)[\w.-]+|orgs)/(?!\.\.?/)[\w.-]+/hooks/[0-9]+", re.ASCII)
 _NEXT = re.compile(r'<([^>]+)>;\s*rel="next"')
 
 
