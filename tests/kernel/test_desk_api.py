@@ -19,7 +19,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
 from config.kernel.desk import api as desk
-from config.kernel.desk import options, problems, tokens
+from config.kernel.desk import formats, options, problems, tokens
 from config.kernel.flow import events
 from config.kernel.flow.errors import Conflict, InvalidInput, TemporaryError
 from config.kernel.limits import ratelimit, throttles
@@ -462,6 +462,6 @@ def test_pages_are_bounded_in_the_document(document):
 
 def test_rendering_knows_what_views_return():
     data = {"at": AT, "amount": Decimal("1.5"), "names": {"b", "a"}, 1: (1, 2)}
-    assert orjson.loads(desk.render(data)) == {"at": "2026-01-31T12:00:00.250Z", "amount": "1.5", "names": ["a", "b"], "1": [1, 2]}
+    assert orjson.loads(formats.render(data)) == {"at": "2026-01-31T12:00:00.250Z", "amount": "1.5", "names": ["a", "b"], "1": [1, 2]}
     with pytest.raises(TypeError):
-        desk.render({"x": SimpleNamespace()})
+        formats.render({"x": SimpleNamespace()})

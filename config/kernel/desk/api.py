@@ -1,4 +1,5 @@
-"""What every API view stands on: JSON in and out, pages, errors, limits, idempotency. Used by `api/` of each app."""
+"""What every API view stands on: view classes, serializers, idempotency. Used by `api/` of each app.
+How it speaks is in `formats` and `problems`, how often it may be asked in `limits.throttles`: the settings name those."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -9,25 +10,8 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.kernel.desk.formats import Negotiation, Pages, Parser, Renderer, render
-from config.kernel.desk.problems import problem
+from config.kernel.desk.formats import render
 from config.kernel.limits import idempotency
-from config.kernel.limits.throttles import UserThrottle
-
-__all__ = [
-    "Collection",
-    "IdempotencyKey",
-    "ModelSerializer",
-    "Moment",
-    "Negotiation",
-    "Pages",
-    "Parser",
-    "Renderer",
-    "UserThrottle",
-    "View",
-    "problem",
-    "render",
-]
 
 
 class Moment(serializers.DateTimeField):

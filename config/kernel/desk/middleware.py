@@ -40,6 +40,8 @@ class Correlation:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = perf_counter()
         correlation_id = context.valid_correlation_id(request.headers.get(context.HEADER, ""))
+        # For log lines that Django writes after the context has ended.
+        request.correlation_id = correlation_id  # type: ignore[attr-defined]
         with context.using(correlation_id=correlation_id, actor="anonymous"):
             response = problems.response(request, 400, _NUL) if _has_nul(request) else self.get_response(request)
         response[context.HEADER] = correlation_id
@@ -111,6 +113,7 @@ def _user_name(request: HttpRequest) -> str:
     return request.user.get_username() or "anonymous"
 
 
+@lru_cache(maxsize=1024)
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         found = ipaddress.ip_address(text)

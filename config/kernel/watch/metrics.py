@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from multiprocessing.util import Finalize
 
@@ -64,13 +65,19 @@ def count(name: str, amount: float = 1, **labels: str) -> None:
 
 def observe(name: str, seconds: float, **labels: str) -> None:
     """Add one duration to the histogram `name`: every bucket that holds it, the sum and the count."""
-    samples = [(f"{name}_bucket", _text({**labels, "le": bound})) for bound in _bounds_from(seconds)]
+    observe_many(name, (seconds,), **labels)
+
+
+def observe_many(name: str, durations: Sequence[float], **labels: str) -> None:
+    """Add several durations (seconds) to the histogram `name`; costs little more than one."""
+    held = [(str(bound), sum(seconds <= bound for seconds in durations)) for bound in BUCKETS]
+    samples = [(_text({**labels, "le": bound}), amount) for bound, amount in [*held, ("+Inf", len(durations))] if amount]
     text = _text(labels)
     with _memory.lock:
-        for sample in samples:
-            _memory.increments[sample] += 1
-        _memory.increments[f"{name}_sum", text] += seconds
-        _memory.increments[f"{name}_count", text] += 1
+        for sample, amount in samples:
+            _memory.increments[f"{name}_bucket", sample] += amount
+        _memory.increments[f"{name}_sum", text] += sum(durations)
+        _memory.increments[f"{name}_count", text] += len(durations)
     _ensure_flusher()
 
 
@@ -169,14 +176,16 @@ def _metric_of(sample: str) -> str:
     return sample
 
 
-def _bounds_from(seconds: float) -> list[str]:
-    return [*(str(bound) for bound in BUCKETS if seconds <= bound), "+Inf"]
-
-
 def _text(labels: Mapping[str, str]) -> str:
+    return _json(tuple(labels.items())) if labels else ""
+
+
+@lru_cache(maxsize=4096)
+def _json(labels: tuple[tuple[str, str], ...]) -> str:
+    """Remembered: a histogram writes fifteen of these for every request."""
     # A value too long for the column would make every later flush fail.
-    short = {name: str(value)[:MAX_LABEL] for name, value in labels.items()}
-    return json.dumps(short, sort_keys=True, separators=(",", ":")) if labels else ""
+    short = {name: str(value)[:MAX_LABEL] for name, value in labels}
+    return json.dumps(short, sort_keys=True, separators=(",", ":"))
 
 
 def _add(rows: list[tuple[Sample, float]]) -> None:
