@@ -150,7 +150,7 @@ def _whole_histogram(name: str, samples: list[Row]) -> list[Row]:
     whole: list[Row] = []
     for text in sorted(labels for sample, labels in found if sample == f"{name}_count"):
         labels = json.loads(text) if text else {}
-        buckets = [(f"{name}_bucket", _text({**labels, "le": bound})) for bound in _bounds_from(0)]
+        buckets = [(f"{name}_bucket", _text({**labels, "le": bound})) for bound in [*map(str, BUCKETS), "+Inf"]]
         keys = [*buckets, (f"{name}_count", text), (f"{name}_sum", text)]
         whole += [(*key, found.get(key, 0.0)) for key in keys]
     return whole
