@@ -1,0 +1,130 @@
+"""`manage.py endpoints …`: who hears from us."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from config.kernel.desk.commands import Deed, DeedCommand
+from config.kernel.flow.errors import NotFound
+from webhooks.models import Endpoint
+from webhooks.services import endpoints
+
+ID = {"id": {"help": "The endpoint's id."}}
+REASON = {"--reason": {"default": "", "help": "Why; shown on its page."}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "--description": {"help": "What it is for."},
+    "--timeout": {"type": int, "dest": "timeout_seconds", "help": "Seconds for one request."},
+    "--max-attempts": {"type": int, "help": "Attempts in all, the first included."},
+    "--retry-delay": {"type": int, "dest": "retry_base_seconds", "help": "Base delay between attempts, in seconds."},
+    "--rate-per-minute": {"type": int, "help": "Requests per minute; more are delayed."},
+    "--event": {
+        "action": "append",
+        "dest": "events",
+        "metavar": "NAME",
+        "help": "An event to subscribe to: a name, prefix.* or *; may be repeated.",
+    },
+}
+
+
+def find(uid: str) -> Endpoint:
+    """The living endpoint. Raises NotFound."""
+    found = Endpoint.living.filter(uid=uid).first()
+    if found is None:
+        raise NotFound(f"There is no endpoint {uid!r}. `manage.py endpoints list` shows them.")
+    return found  # type: ignore[no-any-return]
+
+
+def row(endpoint: Endpoint) -> dict[str, Any]:
+    """An endpoint as this command shows it."""
+    return {
+        "id": endpoint.uid,
+        "status": endpoint.status,
+        "circuit": endpoints.circuit_state(endpoint),
+        "url": endpoint.url,
+        "events": endpoint.events,
+        "last_delivered_at": endpoint.last_delivered_at,
+    }
+
+
+def show(given: Mapping[str, Any]) -> dict[str, Any]:
+    """One endpoint with its counters."""
+    endpoint = find(given["id"])
+    return {**row(endpoint), "reason": endpoint.status_reason, **endpoints.stats_of(endpoint)}
+
+
+def register(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A new endpoint, with its secret."""
+    fields = {name: given[name] for name in ("description", "timeout_seconds", "max_attempts", "retry_base_seconds", "rate_per_minute")}
+    chosen = {name: value for name, value in fields.items() if value is not None}
+    made = endpoints.register(url=given["url"], events=given["events"] or ["*"], uid=given["id"], secret=given["secret"], **chosen)
+    return {**row(made.endpoint), "secret": made.secret}
+
+
+def change(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, changed."""
+    names = ("url", "events", "description", "timeout_seconds", "max_attempts", "retry_base_seconds", "rate_per_minute")
+    return row(endpoints.update(find(given["id"]), **{name: given[name] for name in names if given[name] is not None}))
+
+
+def step(deed: Any, *words: str) -> Any:
+    """A deed that moves an endpoint to another state; what it says afterwards."""
+
+    def do(given: Mapping[str, Any]) -> dict[str, Any]:
+        endpoint = find(given["id"])
+        changed = deed(endpoint, **{word: given[word] for word in words})
+        return {**row(endpoint), "changed": bool(changed)}
+
+    return do
+
+
+def rotate(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A new secret, shown this once."""
+    secret = endpoints.rotate_secret(find(given["id"]), secret=given["secret"], overlap_hours=given["overlap_hours"])
+    return {"id": given["id"], "secret": secret}
+
+
+def test(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A test event for this endpoint."""
+    delivery = endpoints.send_test(find(given["id"]))
+    return {"delivery": delivery.uid, "event": delivery.event.uid}
+
+
+class Command(DeedCommand):
+    """Each deed is one call of the service that the API calls too."""
+
+    help = "Register, show, change, pause, resume, disable, enable, rotate, test and delete endpoints."
+    deeds = {
+        "list": Deed("All living endpoints.", lambda given: [row(one) for one in Endpoint.living.order_by("uid")]),
+        "show": Deed("One endpoint and its counters.", show, ID),
+        "register": Deed(
+            "Register an endpoint; prints its secret, this once.",
+            register,
+            {
+                "url": {"help": "Where deliveries go."},
+                "--id": {"default": "", "help": "An id of your own."},
+                "--secret": {"default": "", "help": "A secret of your own; made when left out."},
+                **SETTINGS,
+            },
+        ),
+        "change": Deed(
+            "Change an endpoint; what is left out stays.", change, {**ID, "--url": {"help": "Where deliveries go."}, **SETTINGS}
+        ),
+        "pause": Deed("Hold its deliveries.", step(endpoints.pause, "reason"), {**ID, **REASON}),
+        "resume": Deed("Send what was held.", step(endpoints.resume), ID),
+        "disable": Deed("Take it out of use.", step(endpoints.disable, "reason"), {**ID, **REASON}),
+        "enable": Deed(
+            "Put it back to use.",
+            step(endpoints.enable, "catch_up"),
+            {**ID, "--no-catch-up": {"action": "store_false", "dest": "catch_up", "help": "Do not send what was skipped meanwhile."}},
+        ),
+        "rotate_secret": Deed(
+            "Make a new secret; the old one keeps signing for a while.",
+            rotate,
+            {
+                **ID,
+                "--secret": {"default": "", "help": "A secret of your own; made when left out."},
+                "--overlap-hours": {"type": float, "help": "How long the old one keeps signing."},
+            },
+        ),
+        "test": Deed("Send a test event.", test, ID),
+        "delete": Deed("Delete it; open deliveries are cancelled.", step(endpoints.delete), ID),
+    }

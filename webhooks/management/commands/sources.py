@@ -1,0 +1,84 @@
+"""`manage.py sources …`: who may send to us."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from config.kernel.desk.commands import Deed, DeedCommand
+from config.kernel.flow.errors import InvalidInput, NotFound
+from webhooks.enums import Preset
+from webhooks.models import Source
+from webhooks.services import sources
+
+
+def find(slug: str) -> Source:
+    """The living source. Raises NotFound."""
+    found = Source.living.filter(slug=slug).first()
+    if found is None:
+        raise NotFound(f"There is no source {slug!r}. `manage.py sources list` shows them.")
+    return found  # type: ignore[no-any-return]
+
+
+def row(source: Source) -> dict[str, Any]:
+    """A source as this command shows it."""
+    return {"slug": source.slug, "preset": source.preset, "status": source.status, "url": sources.setup_help(source).url}
+
+
+def create(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A new source, with its secret."""
+    try:
+        config = orjson.loads(given["config"])
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"--config is not JSON: {error}") from None
+    made = sources.create(slug=given["slug"], preset=given["preset"], secret=given["secret"], config=config)
+    return {**row(made.source), "secret": made.secret}
+
+
+def setup(given: Mapping[str, Any]) -> dict[str, Any]:
+    """How the sender is set up."""
+    found = sources.setup_help(find(given["slug"]))
+    return {"url": found.url, "steps": list(found.steps)}
+
+
+def rotate(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A new secret; the old one is accepted for a while."""
+    return {"slug": given["slug"], "secret": sources.rotate_secret(find(given["slug"]), secret=given["secret"])}
+
+
+def step(deed: Any) -> Any:
+    """A deed that moves a source to another state."""
+
+    def do(given: Mapping[str, Any]) -> dict[str, Any]:
+        source = find(given["slug"])
+        return {**row(source), "changed": bool(deed(source)), "status": source.status}
+
+    return do
+
+
+SLUG = {"slug": {"help": "The last part of its address."}}
+SECRET = {"--secret": {"default": "", "help": "A secret of your own; made when left out."}}
+
+
+class Command(DeedCommand):
+    """Each deed is one call of the service that the API calls too."""
+
+    help = "Add, show, pause, resume, rotate and delete sources, and say how a sender is set up."
+    deeds = {
+        "list": Deed("All living sources.", lambda given: [row(one) for one in Source.living.order_by("slug")]),
+        "create": Deed(
+            "Add a source; prints its secret, this once.",
+            create,
+            {
+                **SLUG,
+                "--preset": {"default": Preset.HMAC, "choices": Preset.values, "help": "How it proves who it is."},
+                "--config": {"default": "{}", "help": "What the preset leaves open, a JSON object."},
+                **SECRET,
+            },
+        ),
+        "setup": Deed("How the sender is set up.", setup, SLUG),
+        "pause": Deed("Stop listening; the sender hears 503 and comes again.", step(sources.pause), SLUG),
+        "resume": Deed("Listen again.", step(sources.resume), SLUG),
+        "rotate_secret": Deed("Make a new secret; the old one is accepted for a while.", rotate, {**SLUG, **SECRET}),
+        "delete": Deed("Delete it; its address answers 404 from then on.", step(sources.delete), SLUG),
+    }
