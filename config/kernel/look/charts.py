@@ -59,7 +59,12 @@ def _column(bar: Bar, left: int, top: float) -> SafeString:
         drawn.append((_bar_class(tone), left + 1, round(ground, 2), STEP - 2, round(high, 2)))
     rects = format_html_join("", '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>', drawn)
     inside = format_html(
-        '<title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}', f"{bar.label}: {_spoken(bar)}", left, STEP, HEIGHT, rects
+        '<title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}',
+        f"{bar.label}: {_spoken(bar)}",
+        left,
+        STEP,
+        HEIGHT,
+        rects,
     )
     if bar.url:
         return format_html('<a href="{}" tabindex="-1">{}</a>', bar.url, inside)

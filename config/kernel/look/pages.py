@@ -216,7 +216,9 @@ def since(request: HttpRequest, name: str = "since") -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=clock.now().tzinfo)
 
 
-def export(request: HttpRequest, rows: "QuerySet[Any]", columns: Mapping[str, Callable[[Any], Any]], *, name: str) -> HttpResponseBase | None:
+def export(
+    request: HttpRequest, rows: "QuerySet[Any]", columns: Mapping[str, Callable[[Any], Any]], *, name: str
+) -> HttpResponseBase | None:
     """The list as a file when `?export=csv` or `json` asks for it, else None. At most EXPORT_LIMIT rows, newest first."""
     kind = request.GET.get("export", "")
     if kind not in ("csv", "json"):

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 # Which colour and shape a state's word gets. A word that is missing here is drawn as `off`.
 TONES = {
@@ -20,16 +20,14 @@ TONES = {
 _TONE_OF = {word: tone for tone, words in TONES.items() for word in words.split()}
 
 # One shape per tone, so that colour is never the only sign: tick, cross, bars, ring, dash.
+_SOFT = 'fill="currentColor" opacity=".16"'
+_LINE = 'fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"'
 _SHAPES = {
-    "ok": '<circle cx="8" cy="8" r="7" fill="currentColor" opacity=".16"/><path d="M4.8 8.3l2.2 2.2 4.3-4.7" fill="none" stroke="currentColor" '
-    'stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round"/>',
-    "bad": '<path d="M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z" fill="currentColor" opacity=".16"/><path d="M5.6 5.6l4.8 4.8m0-4.8l-4.8 4.8" '
-    'fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/>',
-    "held": '<rect x="1.5" y="1.5" width="13" height="13" rx="3" fill="currentColor" opacity=".16"/><path d="M6.2 5.2v5.6M9.8 5.2v5.6" fill="none" '
-    'stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/>',
-    "info": '<circle cx="8" cy="8" r="5.6" fill="none" stroke="currentColor" stroke-width="1.8" stroke-dasharray="2.6 1.8"/>'
-    '<circle cx="8" cy="8" r="2" fill="currentColor"/>',
-    "off": '<path d="M3.5 8h9" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/>',
+    "ok": f'<circle cx="8" cy="8" r="7" {_SOFT}/><path d="M4.8 8.3l2.2 2.2 4.3-4.7" {_LINE}/>',
+    "bad": f'<path d="M5.1 1h5.8L15 5.1v5.8L10.9 15H5.1L1 10.9V5.1z" {_SOFT}/><path d="M5.6 5.6l4.8 4.8m0-4.8l-4.8 4.8" {_LINE}/>',
+    "held": f'<rect x="1.5" y="1.5" width="13" height="13" rx="3" {_SOFT}/><path d="M6.2 5.2v5.6M9.8 5.2v5.6" {_LINE}/>',
+    "info": f'<circle cx="8" cy="8" r="5.6" stroke-dasharray="2.6 1.8" {_LINE}/><circle cx="8" cy="8" r="2" fill="currentColor"/>',
+    "off": f'<path d="M3.5 8h9" {_LINE}/>',
 }
 
 
@@ -105,7 +103,8 @@ def percent(share: float | None) -> str:
     return f"{shown:.0f} %" if shown in (0, 100) else f"{shown:.1f} %"
 
 
-_TOKEN = re.compile(r'(?P<key>"(?:[^"\\]|\\.)*")(?=:)|(?P<text>"(?:[^"\\]|\\.)*")|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<word>true|false|null)')
+_TEXT = r'"(?:[^"\\]|\\.)*"'
+_TOKEN = re.compile(rf"(?P<key>{_TEXT})(?=:)|(?P<text>{_TEXT})|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?P<word>true|false|null)")
 _CLASS = {"key": "k", "text": "s", "number": "n", "word": "w"}
 COLOURED_CHARACTERS = 200_000
 

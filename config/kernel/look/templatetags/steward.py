@@ -15,11 +15,11 @@ from config.kernel.look import charts, pages, words
 register = template.Library()
 
 SINCE_CHOICES = [(word, label) for word, (_, label) in pages.WINDOWS.items()]
+_LINE = 'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round"'
 _COPY = SafeString(
-    '<svg class="copy__ready" viewBox="0 0 16 16" aria-hidden="true"><path d="M5.5 5.5V3.2c0-.7.5-1.2 1.2-1.2h6.1c.7 0 1.2.5 1.2 1.2v6.1c0 '
-    '.7-.5 1.2-1.2 1.2h-2.3M3.2 5.5h6.1c.7 0 1.2.5 1.2 1.2v6.1c0 .7-.5 1.2-1.2 1.2H3.2c-.7 0-1.2-.5-1.2-1.2V6.7c0-.7.5-1.2 1.2-1.2z" fill="none" '
-    'stroke="currentColor" stroke-width="1.4"/></svg><svg class="copy__done" viewBox="0 0 16 16" aria-hidden="true"><path d="M3 8.5l3.2 3.2L13 4.8" '
-    'fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round"/></svg>'
+    f'<svg class="copy__ready" viewBox="0 0 16 16" aria-hidden="true"><rect x="2" y="5.5" width="8.5" height="8.5" rx="1.5" {_LINE}/>'
+    f'<path d="M5.5 5.5V3.5A1.5 1.5 0 017 2h5.5A1.5 1.5 0 0114 3.5V9a1.5 1.5 0 01-1.5 1.5h-2" {_LINE}/></svg>'
+    f'<svg class="copy__done" viewBox="0 0 16 16" aria-hidden="true"><path d="M3 8.5l3.2 3.2L13 4.8" {_LINE}/></svg>'
 )
 
 
@@ -47,14 +47,20 @@ def uid(value: str, href: str = "", whole: bool = False) -> SafeString:
     if not value:
         return SafeString(words.NOTHING)
     shown = value if whole else words.short(value)
-    inner = format_html('<a href="{}" title="{}">{}</a>', href, value, shown) if href else format_html('<code title="{}">{}</code>', value, shown)
+    inner = (
+        format_html('<a href="{}" title="{}">{}</a>', href, value, shown)
+        if href
+        else format_html('<code title="{}">{}</code>', value, shown)
+    )
     return format_html('<span class="uid">{}{}</span>', inner, copy(value))
 
 
 @register.simple_tag
 def copy(value: str) -> SafeString:
     """A button that copies `value`; it is not there without JavaScript."""
-    return format_html('<button type="button" class="copy" data-copy="{}" aria-label="Copy {}" title="Copy">{}</button>', value, value, _COPY)
+    return format_html(
+        '<button type="button" class="copy" data-copy="{}" aria-label="Copy {}" title="Copy">{}</button>', value, value, _COPY
+    )
 
 
 @register.filter
@@ -122,7 +128,9 @@ def headers(given: Mapping[str, Any] | None) -> SafeString:
     """HTTP headers as a small table. Redact them before you store or draw them."""
     if not given:
         return SafeString('<p class="muted">None.</p>')
-    rows = SafeString("").join(format_html('<tr><th scope="row">{}</th><td>{}</td></tr>', name, value) for name, value in sorted(given.items()))
+    rows = SafeString("").join(
+        format_html('<tr><th scope="row">{}</th><td>{}</td></tr>', name, value) for name, value in sorted(given.items())
+    )
     return format_html('<table class="headers"><tbody>{}</tbody></table>', SafeString(rows))
 
 
@@ -190,7 +198,13 @@ def filter_choice(
 @register.inclusion_tag("components/filter_choice.html", takes_context=True)
 def filter_since(context: template.Context, name: str = "since") -> dict[str, Any]:
     """The filter by age, read with `pages.since(request)`."""
-    return {"name": name, "choices": SINCE_CHOICES, "label": "Since", "everything": "Any time", "current": context["request"].GET.get(name, "")}
+    return {
+        "name": name,
+        "choices": SINCE_CHOICES,
+        "label": "Since",
+        "everything": "Any time",
+        "current": context["request"].GET.get(name, ""),
+    }
 
 
 @register.inclusion_tag("components/filter_text.html", takes_context=True)

@@ -1,0 +1,114 @@
+"""Search, notifications and the audit trail: pages over rows that belong to no app."""
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+
+from config.kernel.flow.errors import capture
+from config.kernel.look import pages
+from config.kernel.models import AuditRecord, Event, EventType, Notification
+from config.kernel.plugins.contracts import Found, finders
+from config.kernel.watch import notifications
+
+AUDIT_EXPORTED = {
+    "at": lambda record: record.created_at,
+    "actor": lambda record: record.actor,
+    "ip": lambda record: record.ip,
+    "kind": lambda record: record.kind,
+    "action": lambda record: record.action,
+    "subject": lambda record: record.subject,
+    "correlation_id": lambda record: record.correlation_id,
+    "detail": lambda record: record.detail,
+}
+
+
+@finders.plugin("roof.event")
+def find_event(asked: str) -> Found | None:
+    """An event by its id, or the events of a type, a subject or a correlation id."""
+    if event := Event.objects.defer("body").filter(uid=asked).first():
+        return Found(f"Event {event.type}", reverse("dashboard:event", args=[event.uid]))
+    return None
+
+
+@finders.plugin("roof.events")
+def find_events(asked: str) -> Found | None:
+    """The events of a type, a subject or a correlation id."""
+    rows, address = Event.objects.order_by(), reverse("dashboard:events")
+    if EventType.objects.filter(name=asked).exists():
+        return Found(f"Events of the type {asked}", f"{address}?type={asked}")
+    for name, field in (("subject", "subject"), ("correlation", "correlation_id")):
+        if asked and rows.filter(**{field: asked}).exists():
+            return Found(f"Events with the {name} {asked}", f"{address}?{name}={asked}")
+    return None
+
+
+@pages.page()
+def search(request: HttpRequest) -> HttpResponseBase:
+    """`/search?q=`: straight to the only thing found, else the list of them."""
+    asked = request.GET.get("q", "").strip()[:200]
+    found = _found(asked) if asked else []
+    if len(found) == 1:
+        return HttpResponseRedirect(found[0].url)
+    return pages.draw(request, "dashboard/search.html", {"asked": asked, "found": found})
+
+
+def _found(asked: str) -> list[Found]:
+    answers: list[Found] = []
+    for key, finder in finders.all().items():
+        with capture("finder.failed", finder=key):
+            answer = finder(asked)
+            if answer is not None:
+                answers.append(answer)
+    return answers
+
+
+@pages.page("alerts:view")
+def notification_list(request: HttpRequest) -> HttpResponse:
+    """`/notifications`"""
+    shown = {
+        "page": pages.listed(request, _notifications(request)),
+        "channels": Notification.Channel.choices[1:],
+        "urgencies": Notification.Urgency.choices,
+        "unread": notifications.unread().count(),
+    }
+    return pages.draw(request, "dashboard/notifications.html", shown)
+
+
+def _notifications(request: HttpRequest) -> "QuerySet[Notification]":
+    rows = Notification.objects.filter(channel=request.GET.get("channel") or Notification.Channel.DASHBOARD)
+    if urgency := request.GET.get("urgency"):
+        rows = rows.filter(urgency=urgency)
+    return rows.filter(read_at__isnull=True) if request.GET.get("state") == "unread" else rows
+
+
+@pages.deed("alerts:view")
+def notification_read(request: HttpRequest, uid: str) -> HttpResponse:
+    """`/notifications/<uid>/read`: on to where it leads, or back."""
+    notification = pages.one(Notification, uid, what="notification")
+    notifications.mark_read(Notification.objects.filter(pk=notification.pk))
+    return HttpResponseRedirect(pages.came_from(request))
+
+
+@pages.deed("alerts:view")
+def notifications_read(request: HttpRequest) -> HttpResponse:
+    """`/notifications/read`: all of them."""
+    count = notifications.mark_read(notifications.unread())
+    return pages.done(request, f"{count} notification{'' if count == 1 else 's'} marked as read.")
+
+
+@pages.page("audit:view")
+def audit(request: HttpRequest) -> HttpResponseBase:
+    """`/audit`"""
+    rows = AuditRecord.objects.all()
+    for name in ("actor", "kind"):
+        if value := request.GET.get(name, "").strip():
+            rows = rows.filter(**{name: value})
+    for name in ("action", "subject"):
+        if value := request.GET.get(name, "").strip():
+            rows = rows.filter(**{f"{name}__startswith": value})
+    if since := pages.since(request):
+        rows = rows.filter(created_at__gte=since)
+    file = pages.export(request, rows, AUDIT_EXPORTED, name="audit")
+    if file is not None:
+        return file
+    return pages.draw(request, "dashboard/audit.html", {"page": pages.listed(request, rows), "kinds": AuditRecord.Kind.choices})
