@@ -23,7 +23,7 @@ def _canonical(name: str) -> str:
 def _pinned(path: Path) -> dict[str, str]:
     """Name → the whole entry, its hashes included."""
     entries = re.split(r"\n(?=[A-Za-z0-9])", path.read_text())
-    return {_canonical(NAME.match(entry).group(1)): entry for entry in entries if NAME.match(entry)}  # type: ignore[union-attr]
+    return {_canonical(name.group(1)): entry for entry in entries if (name := NAME.match(entry))}
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)

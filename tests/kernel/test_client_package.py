@@ -21,7 +21,11 @@ BODY = orjson.dumps(
 )
 
 
-@pytest.mark.parametrize("secret", [signing.new_secret(), signing.new_secret(24), signing.new_secret(64), "plain words", "whsec_"])
+@pytest.mark.parametrize(
+    "secret",
+    [signing.new_secret(24), signing.new_secret(), signing.new_secret(64), "plain words", "whsec_"],
+    ids=["24", "32", "64", "plain", "bare"],
+)
 def test_a_delivery_signed_by_us_is_verified(secret):
     now = int(time.time())
     headers = {"webhook-id": "evt_1", "webhook-timestamp": str(now), "webhook-signature": signing.standard_sign(secret, "evt_1", now, BODY)}

@@ -78,7 +78,7 @@ def test_format_and_lint_are_checked(tmp_path, monkeypatch):
 
 def test_the_types_are_checked_strictly():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]
-    loosened = [module for override in settings["overrides"] for module in override["module"]]
+    loosened = [module for override in settings["overrides"] if "disable_error_code" in override for module in override["module"]]
     assert settings["strict"] is True
     assert {"config", "webhooks", "automation", "workflows", "healing"} <= set(settings["files"])
     assert loosened == ["tests.*", "benchmarks.*"]

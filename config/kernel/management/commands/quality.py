@@ -21,6 +21,13 @@ BIN = Path(sys.executable).parent
 LISTS = ("base", "production", "dev", "browser")
 # What must not be in a committed file: package indexes of one network, and folders of one machine.
 PRIVATE = r"--(extra-)?index-url|--find-links|artifactory|(^|[^A-Za-z0-9_.$}-])/(work|root|Users|home/[a-z]+)/"
+# Where such things stand as examples of what is looked for.
+SPEAKS_OF_IT = (
+    "config/kernel/management/commands/quality.py",
+    "tests/kernel/test_command_quality.py",
+    "tests/architecture/test_requirements.py",
+    "tests/data",
+)
 # The environment under which the production settings must come up and pass the deployment check.
 PRODUCTION = {
     "DJANGO_SETTINGS_MODULE": "config.settings.production",

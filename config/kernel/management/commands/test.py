@@ -20,6 +20,7 @@ class _PassingOn(CommandParser):
     """Keeps what it does not know, in order, for pytest."""
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Namespace:  # type: ignore[override]
+        known: Namespace
         known, rest = self.parse_known_args(args, namespace)
         known.pytest = [word for word in rest if word != "--"]
         return known
