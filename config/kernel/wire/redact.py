@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -87,5 +88,6 @@ def _hides(name: Any, value: Any) -> bool:
     return isinstance(name, str) and value is not None and not isinstance(value, bool) and value != "" and is_secret_name(name)
 
 
+@lru_cache(maxsize=2048)
 def _is_secret_header(name: str) -> bool:
     return "signature" not in name.lower() and bool(_SECRET_HEADER.search(name))

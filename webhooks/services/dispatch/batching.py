@@ -79,7 +79,8 @@ def _members(endpoint: Endpoint, now: datetime) -> list[_Member]:
     """In the order in which they were made. Locked, so that nobody cancels one between the look and the freeze."""
     rows = _loose(endpoint, now).order_by("id").select_for_update(of=("self",))
     values = rows.values_list("id", "event_id", "event__size", "next_attempt_at")
-    return [_Member(*row) for row in values[: endpoint.batch_size * MOST_BATCHES]]
+    found = values[: endpoint.batch_size * MOST_BATCHES]
+    return [_Member(pk, event_id, size, due_at or now) for pk, event_id, size, due_at in found]
 
 
 def _groups(endpoint: Endpoint, members: Sequence[_Member], now: datetime) -> Iterator[list[_Member]]:

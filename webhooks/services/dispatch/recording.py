@@ -10,12 +10,12 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F
 
 from config.kernel.flow.errors import capture
-from config.kernel.models.base import new_uid
+from config.kernel.models.base import new_uids
 from config.kernel.watch import metrics
 from config.kernel.wire import redact
 from webhooks.enums import OPEN_STATUSES, DeliveryStatus
-from webhooks.models import Attempt, Batch, Delivery
-from webhooks.services.dispatch import consequences
+from webhooks.models import Batch, Delivery
+from webhooks.services.dispatch import bulk, consequences
 from webhooks.services.dispatch.sending import Outcome
 
 REPLY_BYTES = 2048
@@ -29,8 +29,36 @@ UPDATE {table} AS d SET status = v.new_status, attempt_count = v.number, last_st
   next_attempt_at = v.again_at, finished_at = v.end_at, lease_token = '', lease_until = NULL
 FROM {values} WHERE d.id = v.pk AND d.lease_token = %s AND d.status = 'sending' RETURNING id
 """
-COLUMNS = ("pk", "new_status", "number", "code", "error", "again_at", "end_at")
-TYPES = ("bigint", "text", "int", "int", "text", "timestamptz", "timestamptz")
+SETTLED = {
+    "pk": "bigint",
+    "new_status": "text",
+    "number": "int",
+    "code": "int",
+    "error": "text",
+    "again_at": "timestamptz",
+    "end_at": "timestamptz",
+}
+ATTEMPT = {
+    "uid": "text",
+    "created_at": "timestamptz",
+    "delivery_id": "bigint",
+    "batch_id": "bigint",
+    "number": "int",
+    "started_at": "timestamptz",
+    "duration_ms": "float8",
+    "dns_ms": "float8",
+    "connect_ms": "float8",
+    "tls_ms": "float8",
+    "first_byte_ms": "float8",
+    "address": "text",
+    "status_code": "int",
+    "error_code": "text",
+    "error": "text",
+    "request_headers": "jsonb",
+    "response_headers": "jsonb",
+    "response_body": "text",
+}
+INSERT = f"INSERT INTO webhooks_attempt ({', '.join(ATTEMPT)}) SELECT {', '.join(ATTEMPT)} FROM {{values}}"  # noqa: S608 - names are ours
 
 
 def record(outcomes: Sequence[Outcome], *, token: str) -> None:
@@ -47,10 +75,11 @@ def count(outcomes: Sequence[Outcome]) -> None:
     """Add these to the metrics of this process."""
     for status in {one.decision.status for one in outcomes}:
         metrics.count("webhook_deliveries_total", sum(one.decision.status == status for one in outcomes), outcome=str(status))
-    for one in outcomes:
-        metrics.observe("webhook_delivery_seconds", one.reply.duration_ms / 1000)
-        if one.decision.status == DeliveryStatus.DELIVERED and one.claimed.tries == 1 and one.claimed.event_created_at:
-            metrics.observe("webhook_delivery_lag_seconds", max(0.0, (one.at - one.claimed.event_created_at).total_seconds()))
+    metrics.observe_many("webhook_delivery_seconds", [one.reply.duration_ms / 1000 for one in outcomes])
+    first = [one for one in outcomes if one.decision.status == DeliveryStatus.DELIVERED and one.claimed.tries == 1]
+    lags = [(one.at - one.claimed.event_created_at).total_seconds() for one in first if one.claimed.event_created_at]
+    if lags:
+        metrics.observe_many("webhook_delivery_lag_seconds", [max(0.0, lag) for lag in lags])
 
 
 def _store(outcomes: Sequence[Outcome], token: str) -> None:
@@ -66,39 +95,22 @@ def _store(outcomes: Sequence[Outcome], token: str) -> None:
             if len(kept) < len(mine):
                 _note_late([one for one in mine if one.claimed.id not in settled])
             consequences.announce_dead([one for one in kept if one.decision.status == DeliveryStatus.DEAD])
-        Attempt.objects.bulk_create([_attempt(one) for one in outcomes])
+        _insert_attempts(outcomes)
 
 
 def _settle(model: type[Delivery] | type[Batch], outcomes: Sequence[Outcome], token: str) -> set[int]:
     """Move the rows on; the ids of those that were still ours."""
-    rows = [_values(one) for one in sorted(outcomes, key=lambda one: one.claimed.id)]
-    if connection.vendor == "postgresql":
-        given = ", ".join(f"%s::{kind}[]" for kind in TYPES)
-        values = f"UNNEST({given}) AS v({', '.join(COLUMNS)})"
-        parameters: list[Any] = [list(column) for column in zip(*rows, strict=True)]
-    else:
-        named = ", ".join(f"column{place} AS {name}" for place, name in enumerate(COLUMNS, start=1))
-        places = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(rows))
-        values = f"(SELECT {named} FROM (VALUES {places})) AS v"  # noqa: S608 - no part comes from outside
-        parameters = [value for row in rows for value in row]
+    values, parameters = bulk.table(SETTLED, [_settled(one) for one in sorted(outcomes, key=lambda one: one.claimed.id)])
     with connection.cursor() as cursor:
         cursor.execute(SETTLE.format(table=model._meta.db_table, values=values), [*parameters, token])
         return {row[0] for row in cursor.fetchall()}
 
 
-def _values(one: Outcome) -> tuple[Any, ...]:
-    moment = connection.ops.adapt_datetimefield_value
-    again_at, decision = one.decision.next_attempt_at, one.decision
+def _settled(one: Outcome) -> tuple[Any, ...]:
+    decision = one.decision
     end_at = None if decision.status == DeliveryStatus.RETRYING else one.at
-    return (
-        one.claimed.id,
-        str(decision.status),
-        one.claimed.number,
-        one.reply.status,
-        str(decision.error_code),
-        again_at and moment(again_at),
-        end_at and moment(end_at),
-    )
+    code, error = one.reply.status, str(decision.error_code)
+    return one.claimed.id, str(decision.status), one.claimed.number, code, error, decision.next_attempt_at, end_at
 
 
 def _settle_members(batches: Sequence[Outcome]) -> None:
@@ -125,27 +137,35 @@ def _note_late(outcomes: Sequence[Outcome]) -> None:
         )
 
 
-def _attempt(one: Outcome) -> Attempt:
+def _insert_attempts(outcomes: Sequence[Outcome]) -> None:
+    uids = new_uids("att_", len(outcomes))
+    values, parameters = bulk.table(ATTEMPT, [_attempt(uid, one) for uid, one in zip(uids, outcomes, strict=True)])
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT.format(values=values), parameters)
+
+
+def _attempt(uid: str, one: Outcome) -> tuple[Any, ...]:
+    """The values of ATTEMPT, in its order."""
     claimed, reply = one.claimed, one.reply
-    return Attempt(
-        uid=new_uid("att_"),
-        delivery_id=None if claimed.is_batch else claimed.id,
-        batch_id=claimed.id if claimed.is_batch else None,
-        number=claimed.number,
-        created_at=one.at,
-        started_at=reply.started_at,
-        duration_ms=reply.duration_ms,
-        dns_ms=reply.dns_ms,
-        connect_ms=reply.connect_ms,
-        tls_ms=reply.tls_ms,
-        first_byte_ms=reply.first_byte_ms,
-        address=reply.address[:64],
-        status_code=reply.status,
-        error_code=one.decision.error_code,
-        error=_text(reply.error)[:ERROR_LENGTH],
-        request_headers=redact.headers(one.request.headers),
-        response_headers=_capped(redact.headers(reply.headers)),
-        response_body=_text(reply.body[:REPLY_BYTES].decode("utf-8", "replace")),
+    return (
+        uid,
+        one.at,
+        None if claimed.is_batch else claimed.id,
+        claimed.id if claimed.is_batch else None,
+        claimed.number,
+        reply.started_at,
+        reply.duration_ms,
+        reply.dns_ms,
+        reply.connect_ms,
+        reply.tls_ms,
+        reply.first_byte_ms,
+        reply.address[:64],
+        reply.status,
+        str(one.decision.error_code),
+        _text(reply.error)[:ERROR_LENGTH],
+        redact.headers(one.request.headers),
+        _capped(redact.headers(reply.headers)),
+        _text(reply.body[:REPLY_BYTES].decode("utf-8", "replace")),
     )
 
 

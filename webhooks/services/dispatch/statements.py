@@ -1,4 +1,4 @@
-"""The statements by which due rows are found and leased. Used by `claiming` only; written out because both databases must use their indexes.
+"""The statements by which due rows are found and leased. Used by `claiming`; written out, because both databases must use their indexes.
 
 PostgreSQL leases with SKIP LOCKED; SQLite, which has one writer at a time, with the statement alone.
 """
