@@ -1,4 +1,4 @@
-"""Hands many rows to one statement, as a table `v` in its FROM clause. Used by `recording`: the ORM's way takes half the time of a drain."""
+"""Hands many rows to one statement, as a table `v` in its FROM clause. Used by `recording`; the ORM's way takes twice the time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
