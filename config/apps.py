@@ -1,6 +1,7 @@
 """The roof: the last installed app. Loads Celery for every entry point."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 
 
 class Roof(AppConfig):
@@ -13,3 +14,9 @@ class Roof(AppConfig):
         from config import celery
 
         celery.app.set_default()
+
+
+class StewardAdminConfig(AdminConfig):
+    """Stock admin on our own site object."""
+
+    default_site = "config.kernel.desk.site.StewardAdmin"

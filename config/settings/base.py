@@ -56,7 +56,7 @@ INSTALLED_APPS = [
     "automation",
     "workflows",
     "healing",
-    "config.admin.StewardAdminConfig",
+    "config.apps.StewardAdminConfig",
     "config.apps.Roof",
 ]
 MIDDLEWARE = [

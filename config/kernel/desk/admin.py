@@ -4,20 +4,23 @@ Used by `admin/` of each app."""
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import model_ngettext
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.text import slugify
 
 from config.kernel.desk import permissions
-from config.kernel.flow.errors import StewardError, capture
+from config.kernel.flow.errors import InvalidInput, StewardError, capture
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
+    ModelForm = forms.ModelForm[Any]
 else:
-    ModelAdmin = admin.ModelAdmin
+    ModelAdmin, ModelForm = admin.ModelAdmin, forms.ModelForm
 
 Action = Callable[["BaseAdmin", HttpRequest, "QuerySet[Any]"], None]
 NAMED = 3  # failures that the message names
@@ -26,7 +29,7 @@ NAMED = 3  # failures that the message names
 class BaseAdmin(ModelAdmin):
     """Seeing asks for `view_scope`, adding and changing for `change_scope`. Nothing is deleted unless `delete_scope` is given.
 
-    A page that changes rows overrides `save_model` (and `delete_model`) with one call of a service.
+    A page that changes rows has a DeedForm, or overrides `save_model` (and `delete_model`) with one call of a service.
     """
 
     view_scope: str = permissions.ALL
@@ -51,6 +54,14 @@ class BaseAdmin(ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The deed of the form, where it has one; otherwise what Django does."""
+        if not isinstance(form, DeedForm):
+            super().save_model(request, obj, form, change)
+            return
+        form.request = request
+        obj.pk = form.deed().pk
+
     def get_actions(self, request: HttpRequest) -> Any:
         """Only deeds that the caller may do; deleting in bulk would pass the services by."""
         found = super().get_actions(request)
@@ -63,6 +74,38 @@ class BaseAdmin(ModelAdmin):
         kind, _, body = row.uid.partition("_")
         shown = f"{kind}_…{body[-8:]}" if len(body) > 12 else row.uid
         return format_html('<span title="{}">{}</span>', row.uid, shown)
+
+
+class DeedForm(ModelForm):
+    """A form whose saving is one call of a service. It is rehearsed while the form is checked, so that a refusal shows beside its field."""
+
+    request: HttpRequest | None = None
+
+    def deed(self) -> Any:
+        """Call the service with `cleaned_data` and give the row. The instance holds typed values already: use `fresh()`."""
+        raise TypeError("a DeedForm says what its deed is")
+
+    def fresh(self) -> Any:
+        """The row as it is stored."""
+        return type(self.instance)._default_manager.get(pk=self.instance.pk)
+
+    def clean(self) -> dict[str, Any]:
+        """Everything that the form itself can see, then the rehearsal."""
+        given = super().clean() or {}
+        self.cleaned_data = given
+        if not self.errors:
+            self._rehearse()
+        return given
+
+    def _rehearse(self) -> None:
+        try:
+            with transaction.atomic():
+                self.deed()
+                transaction.set_rollback(True)
+        except StewardError as refusal:
+            fields = refusal.fields if isinstance(refusal, InvalidInput) else {}
+            for name, sentences in (fields or {"": [refusal.message]}).items():
+                self.add_error(name if name in self.fields else None, [*sentences])
 
 
 class ReadOnlyAdmin(BaseAdmin):

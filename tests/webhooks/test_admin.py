@@ -1,0 +1,135 @@
+"""The admin: every page opens for those who may, every action is one service call, forms refuse with a sentence and keep what was typed."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from django.urls import reverse
+
+from config.kernel.models import ApiToken, Option
+from tests.support.factories import DeliveryFactory, EndpointFactory, EventFactory, ReceiptFactory, SourceFactory
+from webhooks.enums import DeliveryStatus
+from webhooks.models import Delivery, Endpoint, Source
+
+pytestmark = pytest.mark.django_db
+
+OURS = [model for label in ("kernel", "webhooks") for model in apps.get_app_config(label).get_models() if model._meta.managed]
+
+
+def person(role=None, *, is_superuser=False):
+    user = User.objects.create_user(f"p-{role}", password="x", is_staff=True, is_superuser=is_superuser)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def boss():
+    return person("automation_admin")
+
+
+def page(model, kind, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{kind}", args=args)
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+def test_every_model_is_registered_and_its_list_opens(model, boss):
+    assert model in admin.site._registry
+    EventFactory()
+    DeliveryFactory()
+    ReceiptFactory()
+    assert boss.get(page(model, "changelist")).status_code == 200
+
+
+def test_one_row_of_everything_opens(boss):
+    for row in (EventFactory(), DeliveryFactory(), ReceiptFactory(), EndpointFactory(), SourceFactory()):
+        assert boss.get(page(type(row), "change", row.pk)).status_code == 200
+
+
+FORM = {
+    "url": "https://receiver.example/hook",
+    "events": '["video.failed"]',
+    "filter_conditions": "{}",
+    "security": "hmac_sha256",
+    "headers": "",
+    "retry_strategy": "exponential",
+    "retry_max_delay_seconds": "86400",
+    "retry_jitter": "0",
+    "retry_schedule": "[]",
+    "batch_size": "100",
+    "batch_max_wait_seconds": "5",
+}
+
+
+def test_an_endpoint_is_made_by_the_service_and_its_secret_shown_once(boss):
+    answer = boss.post(page(Endpoint, "add"), FORM, follow=True)
+    endpoint = Endpoint.living.get()
+    assert endpoint.secret in answer.content.decode().replace("&#x27;", "'")
+    assert endpoint.secret not in boss.get(page(Endpoint, "change", endpoint.pk)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"url": "http://receiver.example/"}, "https"),
+        ({"events": '["nope.x"]'}, "nope.x"),
+        ({"filter_conditions": '{"a": {"$foo": 1}}'}, "$foo"),
+    ],
+)
+def test_a_bad_endpoint_is_refused_beside_its_field_and_what_was_typed_stays(boss, change, sentence):
+    answer = boss.post(page(Endpoint, "add"), {**FORM, "description": "typed by hand", **change})
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    assert sentence in text
+    assert "typed by hand" in text
+    assert not Endpoint.objects.exists()
+
+
+def test_changing_and_deleting_go_through_the_service(boss):
+    endpoint = EndpointFactory()
+    boss.post(page(Endpoint, "change", endpoint.pk), {**FORM, "description": "changed"})
+    assert Endpoint.living.get().description == "changed"
+    boss.post(page(Endpoint, "delete", endpoint.pk), {"post": "yes"})
+    assert not Endpoint.living.exists()
+    assert Endpoint.objects.get().deleted_at is not None
+
+
+def test_actions_are_one_service_call_per_row_and_one_message(boss):
+    delivery = DeliveryFactory(status=DeliveryStatus.DEAD)
+    answer = boss.post(page(Delivery, "changelist"), {"action": "send_again", "_selected_action": [delivery.pk]}, follow=True)
+    assert Delivery.objects.get().status == DeliveryStatus.PENDING
+    assert "1 delivery done" in answer.content.decode()
+
+
+def test_a_source_is_made_and_paused(boss):
+    boss.post(page(Source, "add"), {"slug": "shop", "preset": "hmac", "config": "{}"})
+    source = Source.living.get(slug="shop")
+    boss.post(page(Source, "changelist"), {"action": "pause", "_selected_action": [source.pk]})
+    assert Source.living.get(slug="shop").status == "paused"
+
+
+def test_a_token_is_shown_once_and_an_option_is_checked(boss):
+    owner = User.objects.get(username="p-automation_admin")
+    answer = boss.post(page(ApiToken, "add"), {"name": "ci", "owner": owner.pk, "scopes": ["webhooks:view"]}, follow=True)
+    assert "stw_" in answer.content.decode()
+    assert ApiToken.objects.get().scopes == ["webhooks:view"]
+    assert boss.post(page(Option, "add"), {"name": "WEBHOOK_MAX_TIMEOUT", "value": "a lot"}).status_code == 200
+    assert not Option.objects.exists()
+    boss.post(page(Option, "add"), {"name": "WEBHOOK_MAX_TIMEOUT", "value": "10"})
+    assert Option.objects.get().value == 10
+
+
+def test_a_viewer_sees_endpoints_and_does_nothing_to_them():
+    viewer, endpoint = person("automation_viewer"), EndpointFactory()
+    assert viewer.get(page(Endpoint, "changelist")).status_code == 200
+    assert viewer.get(page(Endpoint, "add")).status_code == 403
+    viewer.post(page(Endpoint, "changelist"), {"action": "pause", "_selected_action": [endpoint.pk]})
+    assert Endpoint.living.get().status == "active"
+    assert viewer.post(page(Endpoint, "delete", endpoint.pk), {"post": "yes"}).status_code == 403
+
+
+def test_without_any_role_nothing_is_seen():
+    assert person().get(page(Endpoint, "changelist")).status_code == 403
