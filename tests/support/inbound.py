@@ -54,7 +54,13 @@ def github_headers(body: bytes, *, event: str = "push", delivery: str = "d-1", h
 
 def post(path: str, body: bytes, headers: Mapping[str, str], *, content_type: str = "application/json") -> Any:
     """POST raw bytes as a sender would; the reply. An error inside is an answer, as in a real server."""
-    return Client(raise_request_exception=False).generic("POST", path, body, content_type=content_type, headers=dict(headers))
+    return _client().generic("POST", path, body, content_type=content_type, headers=dict(headers))
+
+
+@lru_cache(maxsize=1)
+def _client() -> Client:
+    """One for all: making the middleware anew for each request takes longer than the request."""
+    return Client(raise_request_exception=False)
 
 
 def post_github(payload: Any, *, path: str = "/api/v1/webhooks/github", **names: str) -> Any:
