@@ -3,6 +3,7 @@
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 # Without IMMEDIATE, writers of several processes meet "database is locked"; with it and 20 s of patience, none.
 SQLITE_OPTIONS = {
@@ -11,11 +12,23 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=20000;",
 }
 
+KINDS = ("postgres", "postgresql", "sqlite")
+
 
 def database(url: str) -> dict[str, Any]:
-    """Settings of one database. Accepts `postgres://`, `postgresql://`, `postgresql+asyncpg://`, `sqlite:///path`."""
+    """Settings of one database: `postgres://`, `postgresql://`, `postgresql+asyncpg://` or `sqlite:///path`.
+
+    Raises ImproperlyConfigured for anything else.
+    """
     scheme, _, rest = url.partition("://")
-    found: dict[str, Any] = environ.Env.db_url_config(f"{scheme.partition('+')[0]}://{rest}")
+    kind = scheme.partition("+")[0]
+    try:
+        found: dict[str, Any] = environ.Env.db_url_config(f"{kind}://{rest}")
+    except ValueError:
+        found = {}
+    if kind not in KINDS or not found:
+        # Not the URL itself: it may hold a password.
+        raise ImproperlyConfigured("DATABASE_URL cannot be read. Write postgres://user:password@host:5432/name or sqlite:///path.")
     found["CONN_MAX_AGE"] = None
     found["CONN_HEALTH_CHECKS"] = True
     if found["ENGINE"].endswith("sqlite3"):

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from celery import current_app, signals
+from celery import signals
+from celery._state import get_current_app
 from celery.beat import Service
 from celery.worker import WorkController, state
-from django.conf import settings
 from django.db import close_old_connections
-from waitress.server import create_server
+from django_celery_beat.schedulers import DatabaseScheduler  # type: ignore[import-untyped]
+from waitress.server import create_server  # type: ignore[import-untyped]
 
 from config.kernel.flow.errors import capture
 
@@ -39,7 +40,9 @@ def check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        raise PortTaken(f"Steward cannot listen on {host}:{port} ({error.strerror or error}). Stop what uses it, or choose another PORT.") from None
+        raise PortTaken(
+            f"Steward cannot listen on {host}:{port} ({error.strerror or error}). Stop what uses it, or choose another PORT."
+        ) from None
 
 
 class Part:
@@ -111,7 +114,7 @@ class Worker(Part):
 
     def work(self) -> None:
         """Take messages until it is stopped."""
-        app = current_app._get_current_object()
+        app = get_current_app()
         app.finalize()
         app.set_current()
         controller = _Controller(
@@ -130,10 +133,10 @@ class Worker(Part):
 
     def stop(self) -> None:
         """No further message is taken; running ones end."""
-        state.should_stop = 0
+        state.should_stop = 0  # type: ignore[assignment]  # an exit status; None means go on
 
 
-class _Controller(WorkController):  # type: ignore[misc]
+class _Controller(WorkController):
     """Celery's own, without the signal handlers that only a main thread may set."""
 
     when_ready: Callable[[], None]
@@ -157,7 +160,7 @@ class Beat(Part):
         while not self.stopped.is_set():
             with capture("beat.loop_failed"):
                 close_old_connections()
-                self.service = Service(app=current_app._get_current_object(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=settings.CELERY_BEAT_SCHEDULER)
+                self.service = Service(app=get_current_app(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=DatabaseScheduler)
                 if not self.stopped.is_set():
                     self.service.start()
             self.stopped.wait(BEAT_PAUSE_SECONDS)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import Error, close_old_connections
 
 from config.kernel.flow import clock, leases
@@ -41,7 +42,8 @@ class Heartbeat:
         self.lost_at: datetime | None = None
 
     def start(self) -> None:
-        """Beat now and every eight seconds, in a thread of its own."""
+        """Beat now, then every eight seconds in a thread of its own."""
+        self.beat()
         threading.Thread(target=self._beat_for_ever, name="heartbeat", daemon=True).start()
 
     def beat(self) -> bool:
@@ -59,12 +61,10 @@ class Heartbeat:
         return True
 
     def _beat_for_ever(self) -> None:
-        while True:
+        while not self.stopped.wait(BEAT_SECONDS):
             with capture("heartbeat.failed", worker=self.key):
                 close_old_connections()
                 self.beat()
-            if self.stopped.wait(BEAT_SECONDS):
-                return
 
 
 _beating: list[Heartbeat] = []
@@ -74,6 +74,13 @@ def alive() -> list[Worker]:
     """The workers that beat within the last thirty seconds, by name."""
     rows = Lease.objects.filter(name__startswith=PREFIX, until__gt=clock.now()).order_by("name")
     return [_worker(row) for row in rows]
+
+
+def advice(queue: str = "default") -> str:
+    """What to do when nobody takes `queue`: without Redis only `up` has workers."""
+    if not settings.REDIS_URL:
+        return "Start everything with `manage.py up`."
+    return f"Start one: `manage.py worker --queue {queue}`."
 
 
 def watch_workers() -> None:

@@ -31,7 +31,7 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "msg": redact.text(record.getMessage()),
             "logger": record.name,
-            "correlation_id": getattr(record, "correlation_id", "") or context.current().correlation_id,
+            "correlation_id": _correlation_id(record),
             **_extra(record),
         }
         if stack := self._stack(record):
@@ -49,7 +49,7 @@ class TextFormatter(JsonFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the stack on the lines below it."""
-        pairs = {"correlation_id": context.current().correlation_id, **_extra(record)}
+        pairs = {"correlation_id": _correlation_id(record), **_extra(record)}
         words = [f"{key}={value}" for key, value in pairs.items() if value not in ("", None)]
         message = redact.text(record.getMessage()).replace("\n", "\\n")
         line = " ".join([_time(record), record.levelname, record.name, message, *words])
@@ -108,6 +108,12 @@ def carry_correlation_ids() -> None:
     signals.before_task_publish.connect(tasks.publish, weak=False, dispatch_uid="kernel.logs.publish")
     signals.task_prerun.connect(tasks.begin, weak=False, dispatch_uid="kernel.logs.begin")
     signals.task_postrun.connect(tasks.end, weak=False, dispatch_uid="kernel.logs.end")
+
+
+def _correlation_id(record: logging.LogRecord) -> str:
+    """The record's own, the context's, or that of the request which Django puts on lines it writes after the context has ended."""
+    request = getattr(record, "request", None)
+    return getattr(record, "correlation_id", "") or context.current().correlation_id or getattr(request, "correlation_id", "")
 
 
 def _time(record: logging.LogRecord) -> str:

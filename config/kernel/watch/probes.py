@@ -43,10 +43,10 @@ def celery() -> Probed:
         return Probed(CRITICAL, "The database does not answer, so no worker can work.")
     queues = {queue for worker in workers for queue in worker.queues}
     if not workers:
-        return Probed(CRITICAL, f"No worker was alive in the last {heartbeat.ALIVE_SECONDS:.0f} s. Start one: `manage.py worker`.")
+        return Probed(CRITICAL, f"No worker was alive in the last {heartbeat.ALIVE_SECONDS:.0f} s. {heartbeat.advice()}")
     missing = {"default", "deliveries"} - queues
     if missing:
-        return Probed(WARNING, f"No worker takes the queue {' or '.join(sorted(missing))}. Start one: `manage.py worker --queue NAME`.")
+        return Probed(WARNING, f"No worker takes the queue {' or '.join(sorted(missing))}. {heartbeat.advice(min(missing))}")
     return Probed(HEALTHY, f"{len(workers)} alive.")
 
 

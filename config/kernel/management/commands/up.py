@@ -7,12 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connections
 
 from config.kernel.desk import tokens
@@ -27,74 +29,108 @@ READY_SECONDS = 20
 STOP_SECONDS = 2.5
 
 
+@dataclass(frozen=True)
+class Login:
+    """What the first start makes and shows once."""
+
+    password: str
+    token: str
+
+
 class Command(BaseCommand):
     """Migrates, makes what is missing, then runs web, worker and schedule until Ctrl-C."""
 
     help = "Start Steward: web, worker and schedule in one process. Data lie in DATA_DIR, PORT is where it listens."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="Print one line of JSON when ready: url, user, password, token."
+        )
+
     def handle(self, *args: Any, **given: Any) -> None:
-        started = time.monotonic()
+        started, self.as_json = time.monotonic(), bool(given["as_json"])
         if not settings.EMBEDDED:
             raise CommandError("`up` must be started as `python3 manage.py up`, so that the settings know of it.")
         try:
             processes.check_port(settings.HOST, settings.PORT)
-            self._prepare()
+            login = self._prepare()
             web = processes.Web(host=settings.HOST, port=settings.PORT)
         except (processes.PortTaken, OSError) as taken:
             raise CommandError(str(taken)) from None
         stopped = _stop_signals()
         worker, beat = processes.Worker(), processes.Beat()
         parts: Sequence[processes.Part] = (worker, beat, web)
-        for part in parts:
-            part.start()
+        worker.start()
+        beat.start()
+        # Requests wait at the open socket meanwhile: who is answered is answered by a whole house.
         worker.ready.wait(READY_SECONDS)
-        self.stdout.write(f"Ready after {time.monotonic() - started:.1f} s. Ctrl-C stops it; starting again goes on where it was.\n")
-        self.stdout.flush()
+        web.start()
+        self._ready(login, time.monotonic() - started)
         failed = _wait(stopped, parts)
-        self.stdout.write("Stopping …")
+        self._say("Stopping …")
         _end(parts)
-        self.stdout.write("Stopped." if not failed else f"Stopped, because {failed} had ended.")
+        self._say("Stopped." if not failed else f"Stopped, because {failed} had ended.")
         _leave(1 if failed else 0)
 
-    def _prepare(self) -> None:
-        self.stdout.write(f"Data: {settings.DATA_DIR}. Preparing the database …")
-        self.stdout.flush()
+    def _prepare(self) -> "Login | None":
+        self._say(f"Data: {settings.DATA_DIR}. Preparing the database …")
         try:
             call_command("migrate", interactive=False, verbosity=0)
         except Error as error:
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise CommandError(f"The database cannot be prepared: {reason}\n`manage.py doctor database` says more.") from None
-        login = _make_administrator()
-        tries = [one for starter in starters.all().values() for one in starter(Start(f"http://127.0.0.1:{settings.PORT}"))]
+        tries, login = _tries(), _make_administrator()
+        # At once: what is generated here is kept nowhere.
         self._welcome(login, tries)
         connections.close_all()
+        return login
 
-    def _welcome(self, login: "tuple[str, str] | None", tries: Sequence[Try]) -> None:
+    def _ready(self, login: "Login | None", seconds: float) -> None:
+        if self.as_json:
+            shown = {"url": settings.PUBLIC_URL, "user": ADMINISTRATOR, "password": None, "token": None, **(asdict(login) if login else {})}
+            self.stdout.write(orjson.dumps({**shown, "seconds": round(seconds, 1)}).decode())
+            self.stdout.flush()
+        self._say(f"Ready after {seconds:.1f} s. Ctrl-C stops it; starting again goes on where it was.\n")
+
+    def _say(self, text: str) -> None:
+        if not self.as_json:
+            self.stdout.write(text)
+            self.stdout.flush()
+
+    def _welcome(self, login: "Login | None", tries: Sequence[Try]) -> None:
         """Where to go, the password and the token once, and what to try."""
         lines = ["", f"  Dashboard   {settings.PUBLIC_URL}/", f"  API         {settings.PUBLIC_URL}/docs"]
         if login:
-            password, token = login
-            shown = "(from ADMIN_PASSWORD)" if settings.ADMIN_PASSWORD else password
-            lines += [f"  User        {ADMINISTRATOR}", f"  Password    {shown}", f"  API token   {token}", "", "  Password and token are shown this once."]
+            token, password = login.token, "(from ADMIN_PASSWORD)" if settings.ADMIN_PASSWORD else login.password
+            lines += [f"  User        {ADMINISTRATOR}", f"  Password    {password}", f"  API token   {token}"]
+            lines += ["", "  Password and token are shown this once."]
         else:
-            token = "$TOKEN"
+            token = "$TOKEN"  # noqa: S105 - a variable of the shell
             lines += ["", f"  User and password are those of the first start; `manage.py changepassword {ADMINISTRATOR}` sets a new one."]
             lines += [f"  For a token: TOKEN=$(.venv/bin/python manage.py create_token {ADMINISTRATOR})"]
         if tries:
             lines += ["", "  To try in another terminal:"]
         for one in tries:
             lines += ["", f"  {one.title}", *(f"    {line}" for line in one.command.replace("{token}", token).splitlines())]
-        self.stdout.write("\n".join([*lines, ""]))
-        self.stdout.flush()
+        self._say("\n".join([*lines, ""]))
 
 
-def _make_administrator() -> "tuple[str, str] | None":
+def _tries() -> list[Try]:
+    """What the apps suggest; one that cannot get ready does not keep the others from starting."""
+    start, found = Start(f"http://127.0.0.1:{settings.PORT}"), list[Try]()
+    for key, starter in starters.all().items():
+        with capture("up.starter_failed", starter=key):
+            found += starter(start)
+    return found
+
+
+def _make_administrator() -> "Login | None":
     """The first administrator's password and token, or None where there is one already."""
     if User.objects.filter(is_superuser=True).exists() or User.objects.filter(username=ADMINISTRATOR).exists():
         return None
     password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
     user = User.objects.create_superuser(ADMINISTRATOR, password=password)
-    return password, tokens.create(user, name="first start")[1]
+    return Login(password, tokens.create(user, name="first start")[1])
 
 
 def _stop_signals() -> threading.Event:

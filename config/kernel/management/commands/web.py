@@ -7,6 +7,7 @@ import sys
 import threading
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -24,8 +25,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         default = min(MOST_WORKERS, os.cpu_count() or 1)
-        parser.add_argument("--workers", type=int, default=default, metavar="N", help=f"Processes (granian only); the default here is {default}.")
+        parser.add_argument(
+            "--workers", type=int, default=default, metavar="N", help=f"Processes (granian only); the default here is {default}."
+        )
         parser.add_argument("--waitress", action="store_true", help="Use waitress although granian is installed.")
+
+        parser.add_argument("--json", action="store_true", dest="as_json", help="Say in JSON where it serves and with what.")
 
     def handle(self, *args: Any, **given: Any) -> None:
         if given["workers"] < 1:
@@ -34,13 +39,19 @@ class Command(BaseCommand):
             processes.check_port(settings.HOST, settings.PORT)
         except processes.PortTaken as taken:
             raise CommandError(str(taken)) from None
-        where = f"http://{settings.HOST}:{settings.PORT}"
-        if importlib.util.find_spec("granian") and not given["waitress"]:
-            self.stderr.write(f"Serving on {where} with granian, {given['workers']} processes.")
+        has_granian = bool(importlib.util.find_spec("granian")) and not given["waitress"]
+        self._say("granian" if has_granian else "waitress", given["workers"] if has_granian else 1, as_json=given["as_json"])
+        if has_granian:
             command = _granian(given["workers"])
             os.execv(command[0], command)  # noqa: S606 - granian handles the signals itself
-        self.stderr.write(f"Serving on {where} with waitress, one process. For several, install requirements/production.txt.")
         _serve()
+
+    def _say(self, server: str, workers: int, *, as_json: bool) -> None:
+        url = f"http://{settings.HOST}:{settings.PORT}"
+        hint = " For several, install requirements/production.txt." if server == "waitress" else ""
+        text = f"Serving on {url} with {server}, {workers} {'process' if workers == 1 else 'processes'}.{hint}"
+        self.stdout.write(orjson.dumps({"running": "web", "url": url, "server": server, "workers": workers}).decode() if as_json else text)
+        self.stdout.flush()
 
 
 def _granian(workers: int) -> list[str]:

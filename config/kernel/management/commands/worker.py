@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from celery import current_app
+from celery._state import get_current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -17,7 +17,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queue", choices=QUEUES, default="default", help="What it works at; the default is `default`.")
-        parser.add_argument("--concurrency", type=int, metavar="N", help="Processes at once (queue default only); the default is the number of cores.")
+        parser.add_argument(
+            "--concurrency", type=int, metavar="N", help="Processes at once (queue default only); the default is the number of cores."
+        )
+
+        parser.add_argument("--json", action="store_true", dest="as_json", help="Say in JSON what it works at.")
 
     def handle(self, *args: Any, **given: Any) -> None:
         if not settings.REDIS_URL:
@@ -25,7 +29,11 @@ class Command(BaseCommand):
         queue, concurrency = given["queue"], given["concurrency"]
         if concurrency is not None and concurrency < 1:
             raise CommandError("--concurrency must be at least 1.")
-        current_app._get_current_object().worker_main(_arguments(queue, concurrency or max(2, os.cpu_count() or 2)))
+        self.stdout.write(
+            f'{{"running": "worker", "queue": "{queue}"}}' if given["as_json"] else f"Working at the queue {queue}. Ctrl-C stops it."
+        )
+        self.stdout.flush()
+        get_current_app().worker_main(_arguments(queue, concurrency or max(2, os.cpu_count() or 2)))
 
 
 def _arguments(queue: str, concurrency: int) -> list[str]:
