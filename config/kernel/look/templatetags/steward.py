@@ -9,6 +9,7 @@ from django.db.models import TextChoices
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.look import charts, pages, words
 
@@ -178,6 +179,12 @@ def query_with(context: template.Context, **changes: Any) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}" if query else "?"
+
+
+@register.simple_tag(takes_context=True)
+def may(context: template.Context, scope: str) -> bool:
+    """Whether the viewer holds `scope`: `{% may "webhooks:manage" as can_manage %}{% if can_manage %}…`."""
+    return permissions.may(context["request"].user, scope)
 
 
 @register.inclusion_tag("components/pagination.html", takes_context=True)
