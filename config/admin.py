@@ -37,6 +37,21 @@ for taken_over in (User, Group, PeriodicTask, CrontabSchedule, IntervalSchedule,
     admin.site.unregister(taken_over)
 
 
+WHOLE_EVENT = (
+    "uid",
+    "type",
+    "source",
+    "subject",
+    "correlation_id",
+    "cause_uid",
+    "hops",
+    "created_at",
+    "routed_at",
+    "route_note",
+    "envelope",
+)
+
+
 def _events_of_failures(failure: RouteFailure) -> None:
     events.reroute(failure.event)
 
@@ -53,20 +68,8 @@ class EventAdmin(ReadOnlyAdmin):
     list_display = ["short_uid", "type", "source", "subject", "created_at", "routed_at"]
     list_filter = ["type", "created_at"]
     search_fields = ["=uid", "=subject", "=correlation_id"]
-    fields = [
-        "uid",
-        "type",
-        "source",
-        "subject",
-        "correlation_id",
-        "cause_uid",
-        "hops",
-        "created_at",
-        "routed_at",
-        "route_note",
-        "envelope",
-    ]
-    readonly_fields = fields
+    fields = WHOLE_EVENT
+    readonly_fields = WHOLE_EVENT
     actions = [deed("Route again", events.reroute, scope="webhooks:manage")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -133,7 +136,7 @@ class BreakerAdmin(ReadOnlyAdmin):
 class InnerAdmin(ReadOnlyAdmin):
     """Rows of the machinery, for those who look for a fault."""
 
-    def get_list_display(self, request: HttpRequest) -> list[str]:
+    def get_list_display(self, request: HttpRequest) -> Any:
         hidden = {"id", "body", "digest", "token", "lease_token"}
         return [field.name for field in self.model._meta.fields if field.name not in hidden]
 
@@ -235,22 +238,22 @@ class OurUserAdmin(Administered, UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Group)
-class OurGroupAdmin(Administered, GroupAdmin):  # type: ignore[type-arg]
+class OurGroupAdmin(Administered, GroupAdmin):
     """Roles."""
 
 
 @admin.register(PeriodicTask)
-class OurPeriodicTaskAdmin(Administered, PeriodicTaskAdmin):
+class OurPeriodicTaskAdmin(Administered, PeriodicTaskAdmin):  # type: ignore[misc]
     """Schedules; the beat follows a change without a restart."""
 
 
 @admin.register(CrontabSchedule)
-class OurCrontabAdmin(Administered, CrontabScheduleAdmin):
+class OurCrontabAdmin(Administered, CrontabScheduleAdmin):  # type: ignore[misc]
     """Times of day."""
 
 
 @admin.register(ClockedSchedule)
-class OurClockedAdmin(Administered, ClockedScheduleAdmin):
+class OurClockedAdmin(Administered, ClockedScheduleAdmin):  # type: ignore[misc]
     """Single moments."""
 
 

@@ -95,6 +95,7 @@ class RetryFailed(IdempotencyKey, View):
     """Send dead letters again."""
 
     scopes = MANAGE
+    schema_errors = (404,)  # the endpoint that the body names
 
     @extend_schema(request=RetryFailedIn, responses={202: RequeuedOut}, summary="Send all dead letters again")
     def post(self, request: Request) -> Response:

@@ -51,7 +51,7 @@ compatibility = [
     path("api/autonomous/webhooks/test", compat.AutonomousTest.as_view()),
     path("api/autonomous/webhooks/<str:webhook_id>", compat.AutonomousWebhook.as_view()),
     path("api/autonomous/events", compat.AutonomousEvents.as_view()),
-    path("webhooks/test", compat.AutonomousTest.as_view()),
+    path("webhooks/test", compat.ShortTest.as_view()),
     path("api/webhooks", compat.ListWebhooks.as_view()),
     path("api/webhooks/register", compat.RegisterWebhook.as_view()),
     path("api/webhooks/<str:webhook_id>", compat.DeleteWebhook.as_view()),

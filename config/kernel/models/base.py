@@ -12,8 +12,9 @@ from config.kernel.wire import crypto
 if TYPE_CHECKING:
     CharField = models.CharField[str, str]
     TextField = models.TextField[str, str]
+    AnyTextField = models.TextField[Any, Any]
 else:
-    CharField, TextField = models.CharField, models.TextField
+    CharField, TextField, AnyTextField = models.CharField, models.TextField, models.TextField
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, lower case
 
@@ -43,7 +44,7 @@ class UidField(CharField):
 
     def deconstruct(self) -> Any:
         name, path, args, options = super().deconstruct()
-        return name, path, args, {**options, "prefix": self.prefix, "unique": self._unique}
+        return name, path, args, {**options, "prefix": self.prefix, "unique": self.unique}
 
     def has_default(self) -> bool:
         return True
@@ -63,11 +64,11 @@ class EncryptedTextField(TextField):
         return crypto.decrypt(value) if value else value
 
 
-class EncryptedJSONField(EncryptedTextField):
-    """A JSON value, encrypted as one text. Defaults to the value given as `default`."""
+class EncryptedJSONField(AnyTextField):
+    """A JSON value, encrypted as one text; NULL stays NULL."""
 
     def get_prep_value(self, value: Any) -> Any:
-        return super().get_prep_value(orjson.dumps(value).decode()) if value is not None else None
+        return None if value is None else crypto.encrypt(orjson.dumps(value).decode())
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         return orjson.loads(crypto.decrypt(value)) if value else None

@@ -17,7 +17,7 @@ class EventTypeOut(ModelSerializer):
         model = EventType
         fields = ["name", "description", "schema", "example", "origin"]
         read_only_fields = ["origin"]
-        extra_kwargs = {"name": {"validators": []}}
+        extra_kwargs: dict[str, Any] = {"name": {"validators": []}}
 
     schema = ObjectField(allow_null=True, required=False)
     example = ObjectField(allow_null=True, required=False)
@@ -28,7 +28,7 @@ class EventIn(serializers.Serializer[Any]):
     """An event to publish."""
 
     type = serializers.CharField(max_length=128)
-    data = ObjectField()
+    data = ObjectField()  # type: ignore[assignment]
     id = serializers.RegexField(r"^[A-Za-z0-9_-]{1,64}$", required=False, help_text="The same id again gives the first event.")
 
 
@@ -74,7 +74,7 @@ class EventOut(ModelSerializer):
 class EventDetail(EventOut):
     """An event with its data."""
 
-    data = serializers.JSONField(read_only=True)
+    data = serializers.JSONField(read_only=True)  # type: ignore[assignment]
 
     class Meta(EventOut.Meta):
         fields = [*EventOut.Meta.fields, "data"]
@@ -85,7 +85,7 @@ class BatchResult(serializers.Serializer[Any]):
 
     id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=["created", "duplicate", "refused"])
-    errors = serializers.ListField(child=serializers.CharField())
+    errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
 
 
 class EventBatchOut(serializers.Serializer[Any]):

@@ -80,7 +80,7 @@ class ReceiptOut(ModelSerializer):
     """One inbound request."""
 
     id = serializers.CharField(source="uid", read_only=True)
-    source = serializers.CharField(source="source.slug", read_only=True)
+    source = serializers.CharField(source="source.slug", read_only=True)  # type: ignore[assignment]
     event_id = serializers.CharField(source="event.uid", read_only=True, default=None, allow_null=True)
     status = serializers.ChoiceField(choices=ReceiptStatus.choices, read_only=True)
 
