@@ -92,7 +92,9 @@ ENDED_STATUSES = (DeliveryStatus.DELIVERED, DeliveryStatus.DEAD, DeliveryStatus.
 
 DELIVERY_STEPS: Steps = {
     DeliveryStatus.PENDING: frozenset({DeliveryStatus.SENDING, DeliveryStatus.CANCELLED}),
-    DeliveryStatus.SENDING: frozenset({DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.DEAD, DeliveryStatus.PENDING, DeliveryStatus.CANCELLED}),
+    DeliveryStatus.SENDING: frozenset(
+        {DeliveryStatus.DELIVERED, DeliveryStatus.RETRYING, DeliveryStatus.DEAD, DeliveryStatus.PENDING, DeliveryStatus.CANCELLED}
+    ),
     DeliveryStatus.RETRYING: frozenset({DeliveryStatus.SENDING, DeliveryStatus.CANCELLED}),
     DeliveryStatus.DELIVERED: frozenset({DeliveryStatus.PENDING}),
     DeliveryStatus.DEAD: frozenset({DeliveryStatus.PENDING}),

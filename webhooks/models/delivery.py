@@ -19,7 +19,9 @@ class Shipment(Leasable, Row):
 
     status = models.CharField(max_length=16, choices=DeliveryStatus.choices, default=DeliveryStatus.PENDING)
     attempt_count = models.PositiveIntegerField(default=0)
-    first_attempt_number = models.PositiveIntegerField(default=0, help_text="Attempts before the last redelivery; the policy counts from here.")
+    first_attempt_number = models.PositiveIntegerField(
+        default=0, help_text="Attempts before the last redelivery; the policy counts from here."
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=clock.now)
     last_status_code = models.PositiveSmallIntegerField(null=True, blank=True)
     last_error_code = models.CharField(max_length=16, blank=True, default="", choices=ErrorCode.choices)
@@ -39,7 +41,11 @@ class Batch(Shipment):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["endpoint", "next_attempt_at"], name="batch_due", condition=models.Q(status__in=["pending", "sending", "retrying"]))]
+        indexes = [
+            models.Index(
+                fields=["endpoint", "next_attempt_at"], name="batch_due", condition=models.Q(status__in=["pending", "sending", "retrying"])
+            )
+        ]
 
     def __str__(self) -> str:
         return self.uid
@@ -53,15 +59,25 @@ class Delivery(Shipment):
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     batch = models.ForeignKey(Batch, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
     batch_position = models.PositiveIntegerField(null=True, blank=True)
-    ordering_value = models.CharField(max_length=200, blank=True, default="", help_text="Deliveries to one endpoint with the same value go one after another.")
+    ordering_value = models.CharField(
+        max_length=200, blank=True, default="", help_text="Deliveries to one endpoint with the same value go one after another."
+    )
     correlation_id = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once")]
         indexes = [
-            models.Index(fields=["endpoint", "next_attempt_at", "id"], name="delivery_due", condition=models.Q(status__in=["pending", "sending", "retrying"])),
-            models.Index(fields=["endpoint", "ordering_value", "id"], name="delivery_order", condition=models.Q(status__in=["pending", "sending", "retrying"]) & ~models.Q(ordering_value="")),
+            models.Index(
+                fields=["endpoint", "next_attempt_at", "id"],
+                name="delivery_due",
+                condition=models.Q(status__in=["pending", "sending", "retrying"]),
+            ),
+            models.Index(
+                fields=["endpoint", "ordering_value", "id"],
+                name="delivery_order",
+                condition=models.Q(status__in=["pending", "sending", "retrying"]) & ~models.Q(ordering_value=""),
+            ),
             models.Index(fields=["endpoint", "-id"], name="delivery_by_endpoint"),
             models.Index(fields=["status", "-id"], name="delivery_by_status"),
             models.Index(fields=["finished_at"], name="delivery_by_end", condition=models.Q(finished_at__isnull=False)),
@@ -115,7 +131,10 @@ class Skip(Row):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["event", "endpoint"], name="skip_once")]
-        indexes = [models.Index(fields=["endpoint", "reason", "-id"], name="skip_by_endpoint"), models.Index(fields=["created_at"], name="skip_by_time")]
+        indexes = [
+            models.Index(fields=["endpoint", "reason", "-id"], name="skip_by_endpoint"),
+            models.Index(fields=["created_at"], name="skip_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event_id} not to {self.endpoint_id}: {self.detail}"

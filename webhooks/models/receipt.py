@@ -31,7 +31,9 @@ class Receipt(Row):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(fields=["source", "hook_id", "delivery_id"], condition=models.Q(status__in=["accepted", "ignored"]), name="receipt_once"),
+            models.UniqueConstraint(
+                fields=["source", "hook_id", "delivery_id"], condition=models.Q(status__in=["accepted", "ignored"]), name="receipt_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["source", "-id"], name="receipt_by_source"),

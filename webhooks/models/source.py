@@ -26,7 +26,10 @@ class Source(Row):
     rate_burst = models.PositiveIntegerField(null=True, blank=True, help_text="Requests at once; empty: INBOUND_RATE_BURST.")
     max_body_bytes = models.PositiveIntegerField(null=True, blank=True, help_text="Largest body; empty: INBOUND_MAX_BODY_BYTES.")
     github_hook = models.CharField(
-        max_length=200, blank=True, default="", help_text="`repos/OWNER/NAME/hooks/ID` or `orgs/NAME/hooks/ID`: where missed deliveries are looked for (needs GITHUB_TOKEN)."
+        max_length=200,
+        blank=True,
+        default="",
+        help_text="`repos/OWNER/NAME/hooks/ID` or `orgs/NAME/hooks/ID`: where missed deliveries are looked for (needs GITHUB_TOKEN).",
     )
     gap_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     gap_state = models.JSONField(default=dict, blank=True, editable=False)
