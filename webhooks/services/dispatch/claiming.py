@@ -171,7 +171,10 @@ def _take(table: str, in_turn: str, rooms: Sequence[Room], limits: dict[str, Any
     if limits["room"] <= 0:
         return []
     parts = {"table": table, "due": statements.DUE, "in_turn": in_turn}
+    among = statements.AMONG[connection.vendor]
     text = statements.TAKE.format(
+        among_chosen=among.format("chosen"),
+        among_taken=among.format("taken"),
         candidates=_candidates(parts, rooms, limits),
         lock="FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else "",
         event="NULL" if is_batch else "event_id",

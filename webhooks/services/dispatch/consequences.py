@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 
 from config.kernel.desk import options
@@ -28,16 +28,35 @@ NOTICE_SECONDS = 3600
 GONE = "It answered 410 Gone: it is not there any more."
 
 
-def of(outcomes: Sequence[Outcome]) -> None:
-    """Let each endpoint bear the consequences of what it answered, in the order in which it did."""
-    found: dict[int, list[Outcome]] = defaultdict(list)
-    for one in outcomes:
-        found[one.claimed.endpoint_id].append(one)
-    _note_times(found, clock.now())
-    _report_to_breakers(found)
-    for pk, mine in found.items():
-        if any(one.decision.disables_endpoint for one in mine):
-            _disable(pk)
+class Record:
+    """Lets each endpoint bear the consequences of what it answered. One per pipeline."""
+
+    def __init__(self) -> None:
+        # When an endpoint was last found to be well: until NOTE_EVERY later, further successes say nothing new of it.
+        self._well_at: dict[int, datetime] = {}
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Take these in the order in which they came: times, breaker, 410."""
+        now = clock.now()
+        found: dict[int, list[Outcome]] = defaultdict(list)
+        for one in outcomes:
+            found[one.claimed.endpoint_id].append(one)
+        news = {pk: mine for pk, mine in found.items() if self._is_news(pk, mine, now)}
+        if news:
+            _note_times(news, now)
+            _report_to_breakers(news)
+        for pk, mine in news.items():
+            if any(one.decision.disables_endpoint for one in mine):
+                _disable(pk)
+
+    def _is_news(self, pk: int, mine: Sequence[Outcome], now: datetime) -> bool:
+        if any(one.decision.status != DeliveryStatus.DELIVERED for one in mine):
+            self._well_at.pop(pk, None)
+            return True
+        if pk in self._well_at and now - self._well_at[pk] < NOTE_EVERY:
+            return False
+        self._well_at[pk] = now
+        return True
 
 
 def announce_dead(outcomes: Sequence[Outcome]) -> None:
@@ -88,8 +107,7 @@ def _note_times(found: dict[int, list[Outcome]], now: datetime) -> None:
     """When each endpoint last took something and last failed, and since when it does nothing but fail."""
     well = [pk for pk, mine in found.items() if any(one.decision.status == DeliveryStatus.DELIVERED for one in mine)]
     if well:
-        is_stale = Q(last_delivered_at__isnull=True) | Q(last_delivered_at__lt=now - NOTE_EVERY) | Q(failing_since__isnull=False)
-        Endpoint.objects.filter(is_stale, pk__in=well).update(last_delivered_at=now, failing_since=None)
+        Endpoint.objects.filter(pk__in=well).update(last_delivered_at=now, failing_since=None)
     bad = [pk for pk, mine in found.items() if any(one.decision.is_failure for one in mine)]
     if bad:
         failing = [pk for pk in bad if found[pk][-1].decision.is_failure]

@@ -33,6 +33,7 @@ class Pipeline:
         self._replies: SimpleQueue[tuple[Claimed, http.Reply]] = SimpleQueue()
         self._ended: list[tuple[Claimed, http.Reply]] = []
         self._book = sending.AddressBook()
+        self._endpoints = consequences.Record()
         self._left: int | None = None
         self._look_at = self._renew_at = self._stay_until = self._farewell_at = 0.0
 
@@ -110,7 +111,7 @@ class Pipeline:
         self._ended = []
         self.recorded += len(outcomes)
         self._look_at = 0.0
-        consequences.of(outcomes)
+        self._endpoints.add(outcomes)
         recording.count(outcomes)
 
     def _judge(self, claimed: Claimed, reply: http.Reply) -> sending.Outcome:

@@ -20,27 +20,31 @@ BATCH_IN_TURN = f"""
     WHERE o.endpoint_id = d.endpoint_id AND k.ordering_key <> '' AND o.id < d.id AND {OPEN.format("o")})
 """  # noqa: S608
 
-# (SELECT 1 … LIMIT 1) instead of EXISTS: the planner must look it up per endpoint, never gather all due rows first.
-SINGLE = f"(SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = e.id AND {DUE} AND d.batch_id IS NULL LIMIT 1)"  # noqa: S608
+# ORDER BY … LIMIT 1 instead of EXISTS: the planner must look it up in the index of due rows, whatever its statistics say.
+SINGLE = f"""(
+  SELECT 1 FROM webhooks_delivery d WHERE d.endpoint_id = e.id AND {DUE} AND d.batch_id IS NULL ORDER BY d.next_attempt_at, d.id LIMIT 1)
+"""  # noqa: S608
 BATCH = f"(SELECT 1 FROM webhooks_batch d WHERE d.endpoint_id = e.id AND {DUE} AND {NOT_EMPTY} LIMIT 1)"  # noqa: S608
 BATCH_UNDER_WAY = (
     """(SELECT 1 FROM webhooks_batch d WHERE d.endpoint_id = e.id AND d.status = 'sending' AND d.lease_until >= %(now)s LIMIT 1)"""
 )
+# MATERIALIZED: every look into an index is made once, and planned once.
 READY = f"""
-SELECT e.id, e.max_in_flight, e.rate_per_minute, e.breaker_open_until IS NOT NULL, COALESCE(busy.n, 0), e.singles, e.batches, e.loose
-FROM (
-  SELECT e.id, e.max_in_flight, e.rate_per_minute, e.breaker_open_until,
-    (NOT e.batch_enabled AND {SINGLE} IS NOT NULL) AS singles,
-    ({BATCH} IS NOT NULL AND {BATCH_UNDER_WAY} IS NULL) AS batches,
-    (e.batch_enabled AND {SINGLE} IS NOT NULL) AS loose
+WITH seen AS MATERIALIZED (
+  SELECT e.id, e.max_in_flight, e.rate_per_minute, e.breaker_open_until IS NOT NULL AS on_trial, e.batch_enabled,
+    {SINGLE} IS NOT NULL AS has_due,
+    {BATCH} IS NOT NULL AND {BATCH_UNDER_WAY} IS NULL AS has_batch
   FROM webhooks_endpoint e
   WHERE e.status = 'active' AND e.deleted_at IS NULL
     AND (e.rate_held_until IS NULL OR e.rate_held_until <= %(now)s)
     AND (e.breaker_open_until IS NULL OR e.breaker_open_until <= %(now)s)
-) e LEFT JOIN (
+), busy AS MATERIALIZED (
   SELECT endpoint_id, COUNT(*) AS n FROM webhooks_delivery WHERE status = 'sending' AND lease_until >= %(now)s GROUP BY endpoint_id
-) busy ON busy.endpoint_id = e.id
-WHERE e.singles OR e.batches OR e.loose
+)
+SELECT seen.id, max_in_flight, rate_per_minute, on_trial, COALESCE(busy.n, 0),
+  has_due AND NOT batch_enabled, has_batch, has_due AND batch_enabled
+FROM seen LEFT JOIN busy ON busy.endpoint_id = seen.id
+WHERE has_due OR has_batch
 """  # noqa: S608
 
 CANDIDATES = """
@@ -48,6 +52,9 @@ SELECT d.id, d.endpoint_id, d.next_attempt_at AS due_at, d.status <> 'pending' A
 FROM {table} d WHERE d.endpoint_id = {endpoint} AND {due} {in_turn} AND (d.status = 'pending' OR %(retries)s > 0)
 ORDER BY d.next_attempt_at, d.id LIMIT {room}
 """
+
+# How rows are picked by the keys of a sub-select; PostgreSQL takes the primary key for an array, and scans the table for IN.
+AMONG = {"postgresql": "= ANY (ARRAY(SELECT id FROM {0}))", "sqlite": "IN (SELECT id FROM {0})"}
 
 # Turn by turn: first the first row of each endpoint, then the second …, those with the fewest requests open before the others.
 TAKE = """
@@ -57,7 +64,7 @@ ranked AS (
 ),
 placed AS (SELECT id, due_at, again, turn, ROW_NUMBER() OVER (PARTITION BY again ORDER BY turn, due_at, id) AS place FROM ranked),
 chosen AS (SELECT id FROM placed WHERE NOT again OR place <= %(retries)s ORDER BY turn, due_at, id LIMIT %(room)s),
-taken AS (SELECT d.id FROM {table} d WHERE d.id IN (SELECT id FROM chosen) AND {due} {lock})
-UPDATE {table} SET status = 'sending', lease_token = %(token)s, lease_until = %(until)s WHERE id IN (SELECT id FROM taken)
+taken AS (SELECT d.id FROM {table} d WHERE d.id {among_chosen} AND {due} {lock})
+UPDATE {table} SET status = 'sending', lease_token = %(token)s, lease_until = %(until)s WHERE id {among_taken}
 RETURNING id, uid, endpoint_id, {event}, attempt_count, first_attempt_number, {correlation}
 """
