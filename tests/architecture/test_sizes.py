@@ -13,6 +13,7 @@ pytestmark = pytest.mark.pure
 FUNCTION, MODULE, TEST_MODULE, KERNEL, KERNEL_ROOM, FILES = 50, 400, 600, 6000, 1200, 12
 # Folders that hold more than a dozen modules, each with the reason.
 CROWDED = {
+    "config/kernel/flow": "one file a step on the path of an event, and the words they share",
     "config/kernel/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "webhooks/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "tests/kernel": "one module for each module of the kernel",

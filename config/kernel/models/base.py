@@ -53,7 +53,11 @@ class UidField(CharField):
         return new_uid(self.prefix)
 
 
-class EncryptedTextField(TextField):
+class Encrypted:
+    """A column that `rotate_keys` must find."""
+
+
+class EncryptedTextField(Encrypted, TextField):
     """Text that only leaves the database decrypted. An empty string stays empty."""
 
     def get_prep_value(self, value: Any) -> Any:
@@ -64,7 +68,7 @@ class EncryptedTextField(TextField):
         return crypto.decrypt(value) if value else value
 
 
-class EncryptedJSONField(AnyTextField):
+class EncryptedJSONField(Encrypted, AnyTextField):
     """A JSON value, encrypted as one text; NULL stays NULL."""
 
     def get_prep_value(self, value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.desk.commands import Deed, DeedCommand, moment
+from config.kernel.management.deeds import Deed, DeedCommand, moment
 from config.kernel.flow.errors import Conflict, NotFound
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Attempt, Delivery, Endpoint

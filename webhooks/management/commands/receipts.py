@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.desk.commands import Deed, DeedCommand
+from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.flow.errors import NotFound
 from webhooks.enums import ReceiptStatus
 from webhooks.models import Receipt

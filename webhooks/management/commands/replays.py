@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.desk.commands import Deed, DeedCommand, moment, show_progress
+from config.kernel.management.deeds import Deed, DeedCommand, moment, show_progress
 from config.kernel.flow.errors import Conflict, NotFound
 from webhooks.enums import ReplayStatus
 from webhooks.models import Endpoint, Replay

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from config.kernel.desk.commands import Deed, DeedCommand
+from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.flow.errors import InvalidInput, NotFound
 from webhooks.enums import Preset
 from webhooks.models import Source

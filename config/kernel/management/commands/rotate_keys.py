@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models.functions import Cast
 
 from config.kernel.flow import context
-from config.kernel.models.base import EncryptedTextField
+from config.kernel.models.base import Encrypted
 from config.kernel.watch import audit
 from config.kernel.wire import crypto
 
@@ -62,12 +62,12 @@ def rotate(*, batch: int = BATCH) -> Iterator[Progress]:
         yield from _rotate_column(model, field.attname, batch)
 
 
-def columns() -> list[tuple[type[models.Model], EncryptedTextField]]:
+def columns() -> list[tuple[type[models.Model], Any]]:
     """Every encrypted column of every installed app."""
     found = []
     for model in apps.get_models():
         if model._meta.managed and not model._meta.proxy:
-            found += [(model, field) for field in model._meta.local_fields if isinstance(field, EncryptedTextField)]
+            found += [(model, field) for field in model._meta.local_fields if isinstance(field, Encrypted)]
     return found
 
 
