@@ -141,7 +141,6 @@ def _database_problem(given: dict[str, Any]) -> Finding | None:
             detail = f"{host}:{port} does not answer: {error.strerror or 'timed out'}"
             return Finding("database", "connection", BAD, detail, "Start PostgreSQL, or correct DATABASE_URL.")
     try:
-        connection.close()
         started = time.perf_counter()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -166,10 +165,13 @@ def _database_version() -> Iterator[Finding]:
     name = connection.settings_dict["NAME"]
     where = f"{connection.settings_dict['HOST'] or 'local'}/{name}" if connection.vendor == "postgresql" else str(name)
     yield Finding("database", "connection", GOOD, f"{connection.display_name} answers ({where})")
-    version = connection.get_database_version()
+    yield _version(connection.vendor, connection.get_database_version())
+
+
+def _version(vendor: str, version: tuple[int, ...]) -> Finding:
+    is_new = vendor != "postgresql" or version[0] >= OLDEST_POSTGRES
     text = ".".join(str(part) for part in version)
-    is_new = connection.vendor != "postgresql" or version[0] >= OLDEST_POSTGRES
-    yield Finding("database", "version", GOOD if is_new else BAD, text, "" if is_new else f"Use PostgreSQL {OLDEST_POSTGRES} or newer.")
+    return Finding("database", "version", GOOD if is_new else BAD, text, "" if is_new else f"Use PostgreSQL {OLDEST_POSTGRES} or newer.")
 
 
 def _migrations() -> Finding:

@@ -89,6 +89,7 @@ def watch_workers() -> None:
 
     signals.worker_ready.connect(_ready, weak=False, dispatch_uid="kernel.heartbeat.ready")
     signals.worker_shutting_down.connect(_stopping, weak=False, dispatch_uid="kernel.heartbeat.stop")
+    signals.task_postrun.connect(_task_ended, weak=False, dispatch_uid="kernel.heartbeat.count")
     signals.worker_process_shutdown.connect(_pool_process_ends, weak=False, dispatch_uid="kernel.heartbeat.flush")
 
 
@@ -102,6 +103,10 @@ def _stopping(**_: Any) -> None:
     # The lease runs out by itself: a worker that is restarted at once was never missed.
     while _beating:
         _beating.pop().stopped.set()
+
+
+def _task_ended(sender: Any = None, state: str | None = None, **_: Any) -> None:
+    metrics.count("tasks_total", task=str(getattr(sender, "name", "")), outcome=str(state or "unknown").lower())
 
 
 def _pool_process_ends(**_: Any) -> None:

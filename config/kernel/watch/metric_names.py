@@ -26,15 +26,12 @@ def _histogram(help_text: str, *labels: str) -> Declared:
 # Names of the webhook metrics are those that dashboards and alert rules outside may already use: never rename one.
 DECLARED: dict[str, Declared] = {
     "webhook_events_received_total": _counter("Inbound requests, by source and what became of them.", "source", "outcome"),
-    "webhook_receipts_refused_total": _counter("Inbound requests that were refused, by source and reason.", "source", "reason"),
     "webhook_processing_seconds": _histogram("Time to take in one inbound request, from its first byte to the answer.", "source"),
     "webhook_deliveries_total": _counter("Delivery attempts that ended, by outcome.", "outcome"),
     "webhook_delivery_seconds": _histogram("Time of one delivery attempt, from the connection to the end of the reply."),
     "webhook_delivery_lag_seconds": _histogram("Time from an event to its first successful delivery."),
     "webhook_dead_letters_total": _counter("Deliveries that were given up."),
     "webhook_breaker_opened_total": _counter("How often the breaker of an endpoint opened."),
-    "events_published_total": _counter("Events stored, by where they came from.", "origin"),
-    "events_routed_total": _counter("Events handed to every subscriber."),
     "http_requests_total": _counter("Requests answered, by method and status class.", "method", "status"),
     "http_request_seconds": _histogram("Time to answer a request."),
     "notifications_total": _counter("Messages to people, by channel and what became of them.", "channel", "outcome"),

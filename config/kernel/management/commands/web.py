@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.kernel.management import processes
 
 MOST_WORKERS = 4
-THREADS = 8
+MOST_THREADS = 8
 KILL_SECONDS = 30
 
 
@@ -60,7 +60,7 @@ def _granian(workers: int) -> list[str]:
         "--host": settings.HOST,
         "--port": settings.PORT,
         "--workers": workers,
-        "--blocking-threads": THREADS,
+        "--blocking-threads": min(MOST_THREADS, 2 * (os.cpu_count() or 1) + 1),
         "--workers-kill-timeout": KILL_SECONDS,
         "--http": "1",
         "--log-level": "warning",

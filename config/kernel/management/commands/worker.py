@@ -40,4 +40,4 @@ def _arguments(queue: str, concurrency: int) -> list[str]:
     # Deliveries overlap inside one event loop: a second thread beside it would only share its interpreter.
     pool = ["--pool=threads", "--concurrency=1"] if queue == "deliveries" else ["--pool=prefork", f"--concurrency={concurrency}"]
     quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.LOG_LEVEL}"]
-    return ["worker", f"--queues={queue}", f"--hostname={queue}-{os.getpid()}@%h", *pool, *quiet]
+    return ["--quiet", "worker", f"--queues={queue}", f"--hostname={queue}-{os.getpid()}@%h", *pool, *quiet]
