@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from webhooks.api import compat, deliveries, endpoints, events, sources
+from webhooks.api import compat, deliveries, endpoints, events, keys, sources
 
 canonical = [
     path("events", events.Events.as_view()),
@@ -56,3 +56,6 @@ compatibility = [
     path("api/webhooks/register", compat.RegisterWebhook.as_view()),
     path("api/webhooks/<str:webhook_id>", compat.DeleteWebhook.as_view()),
 ]
+
+# For receivers, who have no token.
+public = [path(".well-known/webhook-public-keys/<str:endpoint_id>", keys.PublicKeys.as_view())]

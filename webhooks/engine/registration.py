@@ -12,7 +12,7 @@ from webhooks.enums import Security, Strategy
 
 UID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Last parts of our own routes, which an endpoint of that name would hide behind.
-RESERVED_UIDS = frozenset({"system", "test", "github", "register"})
+RESERVED_UIDS = frozenset({"system", "test", "github", "register", "new"})
 LONGEST_SECRET = 300
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 WEEK = 604_800

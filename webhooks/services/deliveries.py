@@ -1,5 +1,6 @@
 """What a person may do with deliveries: send again, give up. Called by the API, the admin, the dashboard, commands and replays."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -38,6 +39,16 @@ def redeliver_dead(endpoint: Endpoint | None = None, since: datetime | None = No
     count = requeue(Delivery.objects.filter(pk__in=rows.values("pk")))
     if count:
         audit.record("delivery.dead_redelivered", endpoint or "", count=count, since=clock.text(since) if since else "")
+    return count
+
+
+@transaction.atomic
+def redeliver_selected(uids: Sequence[str]) -> int:
+    """Send those dead letters of the named deliveries again whose endpoints are living; how many."""
+    rows = Delivery.objects.filter(uid__in=list(uids), status=DeliveryStatus.DEAD, endpoint__deleted_at__isnull=True)
+    count = requeue(Delivery.objects.filter(pk__in=rows.values("pk")))
+    if count:
+        audit.record("delivery.selected_redelivered", "", count=count, deliveries=list(uids)[:100])
     return count
 
 

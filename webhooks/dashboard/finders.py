@@ -1,0 +1,71 @@
+"""Where the search box leads: from the ids and the names of webhooks to their pages."""
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from config.kernel.plugins.contracts import Found, finders
+from webhooks.models import Attempt, Batch, Delivery, Endpoint, Receipt, Replay, Source
+
+
+@finders.plugin("webhooks.delivery")
+def find_delivery(asked: str) -> Found | None:
+    """`dlv_…`, and `att_…` of one of its attempts."""
+    if asked.startswith("att_"):
+        attempt = Attempt.objects.filter(uid=asked).select_related("delivery", "batch").defer("batch__body").first()
+        if attempt is None or attempt.delivery is None:
+            return find_batch(attempt.batch.uid) if attempt and attempt.batch else None
+        return Found(f"Attempt {attempt.number} of {attempt.delivery.uid}", reverse("webhooks:delivery", args=[attempt.delivery.uid]))
+    if asked.startswith("dlv_") and Delivery.objects.filter(uid=asked).exists():
+        return Found(f"Delivery {asked}", reverse("webhooks:delivery", args=[asked]))
+    return None
+
+
+@finders.plugin("webhooks.batch")
+def find_batch(asked: str) -> Found | None:
+    """`bat_…`: the deliveries that travelled in it."""
+    if asked.startswith("bat_") and Batch.objects.filter(uid=asked).exists():
+        return Found(f"Deliveries of the batch {asked}", f"{reverse('webhooks:deliveries')}?{urlencode({'batch': asked})}")
+    return None
+
+
+@finders.plugin("webhooks.endpoint")
+def find_endpoint(asked: str) -> Found | None:
+    """Its id, its URL or a part of that: the one endpoint, or the list of several."""
+    rows = Endpoint.living.only("uid", "url").order_by("-id")
+    if found := rows.filter(uid=asked).first():
+        return _endpoint(found)
+    if len(asked) < 3:
+        return None
+    several = list(rows.filter(url__icontains=asked)[:2])
+    if len(several) == 1:
+        return _endpoint(several[0])
+    listed = f"{reverse('webhooks:endpoints')}?{urlencode({'q': asked})}"
+    return Found(f"Endpoints with {asked} in their URL", listed) if several else None
+
+
+@finders.plugin("webhooks.source")
+def find_source(asked: str) -> Found | None:
+    """`src_…` or its slug."""
+    field = "uid" if asked.startswith("src_") else "slug"
+    found = Source.living.filter(**{field: asked}).only("uid", "slug").first()
+    return Found(f"Source {found.slug}", reverse("webhooks:source", args=[found.uid])) if found else None
+
+
+@finders.plugin("webhooks.receipt")
+def find_receipt(asked: str) -> Found | None:
+    """`rcp_…`."""
+    if asked.startswith("rcp_") and Receipt.objects.filter(uid=asked).exists():
+        return Found(f"Receipt {asked}", reverse("webhooks:receipt", args=[asked]))
+    return None
+
+
+@finders.plugin("webhooks.replay")
+def find_replay(asked: str) -> Found | None:
+    """`rpl_…`."""
+    if asked.startswith("rpl_") and Replay.objects.filter(uid=asked).exists():
+        return Found(f"Replay {asked}", reverse("webhooks:replay", args=[asked]))
+    return None
+
+
+def _endpoint(found: Endpoint) -> Found:
+    return Found(f"Endpoint {found.shown_url}", reverse("webhooks:endpoint", args=[found.uid]))
