@@ -106,3 +106,15 @@ def test_no_setting_of_the_person_reaches_the_tests(monkeypatch):
     bare = environment.bare()
     assert {"GITHUB_WEBHOOK_SECRET", "WEBHOOK_DEFAULT_RETRIES"} & set(bare) == set()
     assert bare["HOME_OF_NOBODY"] == "kept"
+
+
+def test_an_end_from_outside_is_an_end_in_order(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.Command, "_run_all", interrupted)
+    monkeypatch.setattr(command.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit) as end:
+        call_command("test")
+    assert end.value.code == 130
+    assert "Ended before" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -89,11 +90,19 @@ def _pytest(stand: Stand, command: list[str], scale: str, output: IO[Any] | None
     try:
         return running.wait()
     except BaseException:
-        # Ctrl-C reaches pytest as well; it gets the time to end what its tests started.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.wait(20)
-        running.kill()
+        _end(running)
         raise
+
+
+def _end(running: "subprocess.Popen[bytes]") -> None:
+    """Ctrl-C in a terminal reached pytest as well; an end from elsewhere did not. Either way it gets time to end what its tests started."""
+    for seconds in (5, 20):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(seconds)
+            return
+        running.send_signal(signal.SIGINT)
+    running.kill()
+    running.wait()
 
 
 def _read(report: Path, outcome: Outcome) -> None:

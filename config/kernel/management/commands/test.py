@@ -47,7 +47,11 @@ class Command(BaseCommand):
         # An end from outside is an end in order: servers are stopped, folders removed.
         signal.signal(signal.SIGTERM, _interrupt)
         chosen = [stand] if stand else ["sqlite"] if quick else list(STANDS)
-        outcomes = self._run_all(chosen, pytest, quick=quick, scale=scale, quiet=json)
+        try:
+            outcomes = self._run_all(chosen, pytest, quick=quick, scale=scale, quiet=json)
+        except KeyboardInterrupt:
+            self.stderr.write("Ended before all tests had run; the servers are stopped and their folders removed.")
+            sys.exit(130)
         ok = _is_good(outcomes, no_skip)
         if json:
             self.stdout.write(_as_json(outcomes, ok))
