@@ -11,8 +11,8 @@ from celery._state import get_current_app
 from celery.beat import Service
 from celery.worker import WorkController, state
 from django.db import close_old_connections
-from django_celery_beat.schedulers import DatabaseScheduler  # type: ignore[import-untyped]
-from waitress.server import create_server  # type: ignore[import-untyped]
+from django_celery_beat.schedulers import DatabaseScheduler
+from waitress.server import create_server
 
 from config.kernel.flow.errors import capture
 
