@@ -71,10 +71,15 @@ Behaviour = Callable[[Receiver, socket.socket, Received], bool]
 
 
 def ok(
-    *, status: int = 200, body: bytes = b'{"status":"received"}', host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    *,
+    status: int = 200,
+    body: bytes = b'{"status":"received"}',
+    host: str = "127.0.0.1",
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
 ) -> AbstractContextManager[Receiver]:
     """Records requests, answers `status` and keeps connections alive; under the name `host`, over TLS with a context of `certificate`."""
-    return serve(answering(status, body), host=host, tls=tls)
+    return serve(answering(status, body), host=host, port=port, tls=tls)
 
 
 def status(code: int, *, headers: Mapping[str, str] | None = None) -> AbstractContextManager[Receiver]:
@@ -275,9 +280,9 @@ def _signed(
 
 
 @contextmanager
-def serve(behaviour: Behaviour, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Listen on loopback under the name `host` and answer by `behaviour` until the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+def serve(behaviour: Behaviour, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Listen on loopback under the name `host` (on a free port, unless one is named) and answer by `behaviour` until the block ends."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=512)
     receiver = Receiver(host, listener.getsockname()[1], "https" if tls else "http")
     connections: set[socket.socket] = set()
     accepting = threading.Thread(target=_accept, args=(receiver, listener, behaviour, tls, connections), daemon=True)

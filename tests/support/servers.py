@@ -67,6 +67,10 @@ class Process:
         """End it as a power cut would: no farewell, nothing flushed."""
         self._end(signal.SIGKILL)
 
+    def crash(self) -> None:
+        """End it at once and disorderly: PostgreSQL's immediate shutdown, after which it recovers from its log."""
+        self._end(signal.SIGQUIT)
+
     def restart(self) -> None:
         """Stop and start again; connections break."""
         self.stop()
@@ -88,11 +92,14 @@ class Process:
 
 
 @contextlib.contextmanager
-def running(*, database_url: str = "", redis_url: str = "") -> Iterator[Servers]:
-    """Both servers for the length of the block. What is given by URL is used as it is. Raises Unavailable."""
+def running(*, database_url: str = "", redis_url: str = "", is_durable: bool = False) -> Iterator[Servers]:
+    """Both servers for the length of the block. What is given by URL is used as it is. Raises Unavailable.
+
+    `is_durable`: PostgreSQL waits for the disk, as it does in earnest.
+    """
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(_folder()))
-        postgres = None if database_url else stack.enter_context(_started(_postgres(folder)))
+        postgres = None if database_url else stack.enter_context(_started(_postgres(folder, is_durable=is_durable)))
         redis = None if redis_url else stack.enter_context(_started(_redis(folder)))
         if postgres:
             _await_postgres(postgres)
@@ -126,7 +133,7 @@ def _started(process: Process) -> Iterator[Process]:
         process.stop()
 
 
-def _postgres(folder: Path) -> Process:
+def _postgres(folder: Path, *, is_durable: bool = False) -> Process:
     binaries = _postgres_binaries(folder)
     home, user = _home(folder / "postgres", ("postgres", "nobody"))
     as_user = {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []} if user else {}
@@ -146,7 +153,8 @@ def _postgres(folder: Path) -> Process:
         raise Unavailable(f"PostgreSQL's initdb failed: {made.stderr.strip()[-600:]}")
     port = free_port()
     # Commits stay synchronous: a test may kill the server, and what it confirmed must be there. Only the disk is not waited for.
-    options = ["fsync=off", "full_page_writes=off", "max_connections=200", "listen_addresses=127.0.0.1"]
+    careless = [] if is_durable else ["fsync=off", "full_page_writes=off"]
+    options = [*careless, "max_connections=200", "listen_addresses=127.0.0.1"]
     argv = [str(binaries / "postgres"), "-D", str(home / "data"), "-p", str(port), "-k", str(home)]
     return Process("PostgreSQL", [*argv, *(part for option in options for part in ("-c", option))], port, home, user)
 

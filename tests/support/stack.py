@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.support import environment, servers
 
 ROOT = environment.ROOT
@@ -23,7 +26,7 @@ SEPARATE = {
     "deliveries": ["worker", "--queue", "deliveries"],
     "beat": ["beat"],
 }
-TOGETHER = {"up": ["up"]}
+TOGETHER = {"up": ["up", "--json"]}
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Stack:
     port: int
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     token: str = ""
+    own: servers.Servers | None = None
 
     @property
     def url(self) -> str:
@@ -59,11 +63,11 @@ class Stack:
         assert done.returncode == 0, (words, done.stdout.decode(), done.stderr.decode())
         return done.stdout.decode()
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, **extra: str) -> None:
         log = (self.folder / f"{name}.log").open("ab")
         self.running[name] = subprocess.Popen(
             self._words(self.commands[name]),
-            env=self.environ,
+            env={**self.environ, **extra},
             cwd=ROOT,
             stdout=log,
             stderr=log,
@@ -78,6 +82,26 @@ class Stack:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def restart(self, name: str) -> None:
+        """`kill -9`, and started again at once."""
+        self.kill(name)
+        self.start(name)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of memory that each running part uses, its child processes included."""
+        return {name: _resident(process.pid) for name, process in list(self.running.items())}
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a statement finds in the database, asked beside the processes; values stand for `%s`, a percent sign is written twice."""
+        if url := self.environ.get("DATABASE_URL", ""):
+            import psycopg
+
+            with psycopg.connect(url, autocommit=True) as connection:
+                found = connection.execute(statement, values)  # type: ignore[call-overload]
+                return list(found.fetchall()) if found.description else []
+        with contextlib.closing(sqlite3.connect(Path(self.environ["DATA_DIR"]) / "steward.sqlite3", timeout=20)) as file, file:
+            return file.execute(statement.replace("%s", "?").replace("%%", "%"), values).fetchall()
 
     def stop(self) -> None:
         for process in self.running.values():
@@ -105,6 +129,16 @@ class Stack:
         return [sys.executable, "manage.py", *words]
 
 
+def _resident(pid: int) -> int:
+    found = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(pid)
+        for process in [parent, *parent.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += process.memory_info().rss
+    return found
+
+
 def until(condition: Callable[[], Any], *, seconds: float = 30, what: str = "it") -> Any:
     """Wait for something true, looking ten times a second; fails with `what` when it does not come."""
     end = time.monotonic() + seconds
@@ -117,10 +151,13 @@ def until(condition: Callable[[], Any], *, seconds: float = 30, what: str = "it"
 
 
 @contextlib.contextmanager
-def installation(folder: Path, **extra: str) -> Iterator[Stack]:
-    """Migrated, started, healthy, with a token; everything is ended afterwards."""
+def installation(folder: Path, *, own: servers.Servers | None = None, **extra: str) -> Iterator[Stack]:
+    """Migrated, started, healthy, with a token; everything is ended afterwards.
+
+    `own`: servers that the caller started for this installation alone, and may stop; otherwise those of the present stand.
+    """
     port = servers.free_port()
-    with environment.database() as database_url:
+    with contextlib.nullcontext(own.database_url) if own else environment.database() as database_url:
         settings = {
             "PORT": str(port),
             "STEWARD_BOOTSTRAP": "off",
@@ -128,10 +165,11 @@ def installation(folder: Path, **extra: str) -> Iterator[Stack]:
             "GITHUB_WEBHOOK_SECRET": "It's a Secret to Everybody",
             "WEBHOOK_ALLOW_HTTP": "true",
             "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            **({"REDIS_URL": own.redis_url} if own else {}),
             **extra,
         }
         environ = environment.of_process(folder / "data", database_url=database_url, **settings)
-        stack = Stack(folder, environ, SEPARATE if database_url else TOGETHER, port)
+        stack = Stack(folder, environ, SEPARATE if database_url else TOGETHER, port, own=own)
         try:
             _begin(stack)
             yield stack
@@ -145,16 +183,24 @@ def installation(folder: Path, **extra: str) -> Iterator[Stack]:
 def _begin(stack: Stack) -> None:
     if "web" in stack.commands:
         stack.manage("migrate", "--noinput")
-        stack.manage("shell", "-c", MAKE_ADMIN)
+        stack.token = stack.manage("shell", "-v", "0", "-c", MAKE_ADMIN).strip()
     for name in stack.commands:
         stack.start(name)
-    until(lambda: is_healthy(stack), seconds=60, what="/health answering healthy")
-    stack.token = json.loads(stack.manage("create_token", "admin", "--json"))["token"]
+    until(lambda: is_healthy(stack), seconds=90, what="/health answering healthy")
+    stack.token = stack.token or _first_words(stack)["token"]
+
+
+def _first_words(stack: Stack) -> Any:
+    """What `up` says when it is ready for the first time."""
+    lines = (stack.folder / "up.log").read_text().splitlines()
+    return json.loads(next(line for line in lines if line.startswith('{"url"')))
 
 
 MAKE_ADMIN = """
 from django.contrib.auth.models import User
-User.objects.create_superuser("admin", "", "correct horse battery")
+from config.kernel.desk import tokens
+user = User.objects.create_superuser("admin", "", "correct horse battery")
+print(tokens.create(user, name="first start")[1])
 """
 
 
