@@ -3,9 +3,30 @@
 from typing import Any
 
 from celery import Celery, signals
+from celery.app.amqp import AMQP
 from django.db import close_old_connections
+from kombu import Connection
 
-app = Celery("steward")
+# Celery itself waits longer each time, up to half a minute: as long as nothing is done after the broker is back.
+RECONNECT_SECONDS = 2
+
+
+class Impatient(Connection):
+    """A connection to the broker that, once lost, is tried again every RECONNECT_SECONDS for ever."""
+
+    def ensure_connection(self, *args: Any, **options: Any) -> Any:
+        """As kombu's, with pauses that do not grow."""
+        pauses = {"interval_start": RECONNECT_SECONDS, "interval_step": 0, "interval_max": RECONNECT_SECONDS}
+        return super().ensure_connection(*args, **{**options, **pauses})
+
+
+class Wires(AMQP):
+    """Celery's own, with our connection."""
+
+    Connection = Impatient
+
+
+app = Celery("steward", amqp=Wires)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery closes the database connection around each task; persistent ones are worth ten times the throughput.
 app.conf.update({"CELERY_DB_REUSE_MAX": 10**12})
