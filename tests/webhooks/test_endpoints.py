@@ -401,3 +401,8 @@ def test_the_series_counts_deliveries_per_hour() -> None:
         DeliveryFactory(event=event, endpoint=EndpointFactory(), ended="delivered", created_at=START + timedelta(minutes=minutes))
     found = stats.series(since=START, until=START + timedelta(hours=3), step="hour")
     assert [(point.at, point.delivered, point.dead) for point in found] == [(START, 2, 0), (START + timedelta(hours=1), 1, 0)]
+
+
+def test_events_of_github_may_be_asked_for_before_the_first_one_came(settings: Any) -> None:
+    settings.GITHUB_WEBHOOK_SECRET = "It's a Secret to Everybody"
+    assert register(events=["github.*"]).endpoint.events == ["github.*"]

@@ -24,7 +24,7 @@ from webhooks.engine.envelope import Credentials
 from webhooks.engine.registration import Bounds
 from webhooks.enums import EndpointStatus, ReplayStatus, Security, Strategy
 from webhooks.models import Delivery, Endpoint, Replay, Source
-from webhooks.services import deliveries, fanout
+from webhooks.services import deliveries, fanout, sources
 from webhooks.services import stats as numbers
 
 KEPT_SECRETS = 4
@@ -332,6 +332,8 @@ def _take(endpoint: Endpoint, given: Mapping[str, Any]) -> None:
 
 
 def _bounds() -> Bounds:
+    # Its events may be asked for before GitHub has sent the first one.
+    sources.ensure_github()
     return Bounds(
         longest_timeout=options.get("WEBHOOK_MAX_TIMEOUT"),
         requires_auth=options.get("REQUIRE_WEBHOOK_AUTH"),
