@@ -11,7 +11,8 @@ import pytest
 from config import bootstrap
 from tests.support import environment
 
-pytestmark = pytest.mark.pure
+# Each starts processes of its own.
+pytestmark = [pytest.mark.pure, pytest.mark.serial]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 WHOSE = "from celery import current_app; print(current_app.main, current_app.conf.task_acks_late, 'kernel.work' in current_app.tasks)"
