@@ -26,6 +26,8 @@ QUEUES = ("default", "deliveries")
 # After the database or the broker was away, the schedule starts again this much later.
 BEAT_PAUSE_SECONDS = 2.0
 BEAT_LOOP_SECONDS = 1
+# More than this waits in a queue only when nobody takes from it.
+MOST_WAITING = 100
 
 
 class PortTaken(Exception):
@@ -147,6 +149,18 @@ class _Controller(WorkController):
         self.when_ready()
 
 
+class Schedule(DatabaseScheduler):  # type: ignore[misc]  # it ships no types
+    """Sends nothing to a queue that nobody empties: whoever comes back would first have to throw away a day's messages, one by one."""
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
+        """As Celery's, or None where too many wait already."""
+        queue = entry.options.get("queue") or self.app.conf.task_default_queue
+        if producer is not None and producer.channel.queue_declare(queue=queue).message_count >= MOST_WAITING:
+            log.warning("beat.nobody_takes", extra={"context": {"queue": queue, "entry": entry.name}})
+            return None
+        return super().apply_async(entry, producer=producer, advance=advance, **options)
+
+
 class Beat(Part):
     """The schedule. Starts its loop again when the database or the broker was away."""
 
@@ -160,7 +174,7 @@ class Beat(Part):
         while not self.stopped.is_set():
             with capture("beat.loop_failed"):
                 close_old_connections()
-                self.service = Service(app=get_current_app(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=DatabaseScheduler)
+                self.service = Service(app=get_current_app(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=Schedule)
                 if not self.stopped.is_set():
                     self.service.start()
             self.stopped.wait(BEAT_PAUSE_SECONDS)

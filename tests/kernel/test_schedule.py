@@ -1,0 +1,44 @@
+"""What the schedule sends, and when it keeps still."""
+
+from types import SimpleNamespace
+
+import pytest
+from celery import current_app
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from config.kernel.management import processes
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    found = []
+    monkeypatch.setattr(DatabaseScheduler, "apply_async", lambda self, entry, **options: found.append(entry.name))
+    return found
+
+
+def producer_to(waiting):
+    """A producer whose queues hold these many messages."""
+    return SimpleNamespace(channel=SimpleNamespace(queue_declare=lambda queue: SimpleNamespace(message_count=waiting[queue])))
+
+
+def entry(**options):
+    return SimpleNamespace(name="sweep", options=options)
+
+
+def test_a_due_task_is_sent_while_somebody_takes_from_the_queue(sent):
+    processes.Schedule(app=current_app, lazy=True).apply_async(entry(), producer=producer_to({"default": 99}))
+    assert sent == ["sweep"]
+
+
+def test_a_due_task_is_not_sent_to_a_queue_that_nobody_empties(sent):
+    schedule = processes.Schedule(app=current_app, lazy=True)
+    schedule.apply_async(entry(), producer=producer_to({"default": 100}))
+    schedule.apply_async(entry(queue="deliveries"), producer=producer_to({"default": 0, "deliveries": 5000}))
+    assert sent == []
+
+
+def test_the_length_of_a_real_queue_is_known():
+    with current_app.connection_for_write() as connection, connection.channel() as channel:
+        assert channel.queue_declare(queue="a-queue-of-this-test").message_count == 0
