@@ -1,0 +1,226 @@
+"""What the requirement rows promise word by word and no other test of a room happens to hold: mostly at the doors."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import URLPattern
+
+from config.kernel.desk import options
+from config.kernel.flow import events, jobs, routing
+from config.kernel.models import Event, Tally
+from config.kernel.tasks import announce_failure
+from config.kernel.watch import metrics
+from tests.support import outbound, receivers
+from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
+from tests.support.factories import DeliveryFactory
+from tests.support.inbound import SECRET, github_headers, post
+from webhooks.api import urls
+from webhooks.models import Attempt, Delivery, Endpoint
+from webhooks.services import dispatch, sources
+
+pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).resolve().parent.parent.parent
+DATA = {"videoId": "v1", "error": {"message": "no sound"}}
+BODY = {"url": "https://receiver.example/hook", "events": ["video.failed"]}
+CHANGES = ("post", "put", "patch", "delete")
+
+
+@pytest.fixture
+def admin() -> Caller:
+    return Caller()
+
+
+@pytest.fixture
+def loopback(settings: Any) -> None:
+    settings.WEBHOOK_ALLOW_HTTP = True
+    settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+
+
+# --- registering (S0-68, S2-59, S2-15, S0-70, S0-69) -------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/webhooks/register", "/api/autonomous/webhooks/mine", "/api/v1/webhooks/endpoints"])
+def test_plain_http_is_refused_by_every_route_that_registers(admin: Caller, path: str) -> None:
+    answer = admin.post(path, {**BODY, "url": "http://receiver.example/hook", "secret": "a-secret-of-mine"})
+    assert answer.status_code == 400
+    assert "https" in answer.json()["detail"]
+    assert not Endpoint.objects.exists()
+
+
+def test_an_endpoint_is_read_with_its_breaker_its_last_delivery_and_its_counters(admin: Caller) -> None:
+    admin.post("/api/autonomous/webhooks/mine", BODY)
+    delivery = DeliveryFactory(endpoint=Endpoint.living.get(uid="mine"), ended="delivered")
+    found = admin.get("/api/autonomous/webhooks/mine").json()
+    assert found["circuit_state"] == "closed"
+    assert (found["last_delivery"]["id"], found["last_delivery"]["status"]) == (delivery.uid, "delivered")
+    assert {name: found["counters"][name] for name in ("delivered", "dead", "pending")} == {"delivered": 1, "dead": 0, "pending": 0}
+    assert admin.get("/api/autonomous/webhooks/nobody").status_code == 404
+
+
+def test_ids_that_we_make_have_their_prefix(admin: Caller) -> None:
+    made = admin.post("/api/v1/webhooks/endpoints", BODY).json()
+    event = admin.post("/api/v1/events", {"type": "video.failed", "data": DATA}).json()
+    assert re.match(r"^wh_[0-9a-z]+$", made["id"])
+    assert re.match(r"^evt_[0-9a-z]+$", event["id"])
+
+
+def test_deleting_a_webhook_gives_up_what_is_pending_and_keeps_its_history(admin: Caller) -> None:
+    admin.post("/api/autonomous/webhooks/mine", BODY)
+    pending = DeliveryFactory(endpoint=Endpoint.living.get(uid="mine"))
+    assert admin.delete("/api/autonomous/webhooks/mine").status_code == 204
+    assert admin.get("/api/autonomous/webhooks/mine").status_code == 404
+    pending.refresh_from_db()
+    assert pending.status == "cancelled"
+
+
+def test_the_next_event_follows_the_events_that_were_put(admin: Caller) -> None:
+    admin.post("/api/autonomous/webhooks/mine", BODY)
+    admin.put("/api/autonomous/webhooks/mine", {**BODY, "events": ["video.completed"]})
+    events.publish("video.failed", data=DATA)
+    events.publish("video.completed", data={"videoId": "v1"})
+    routing.route()
+    assert [one.event.type for one in Delivery.objects.all()] == ["video.completed"]
+
+
+# --- publishing (S0-09, S0-106) ----------------------------------------------------------------
+
+
+def test_publishing_nudges_the_router_and_routing_nudges_the_sender(
+    admin: Caller, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(jobs, "_send", lambda key, queue: sent.append(key))
+    monkeypatch.setattr(jobs, "_quiet_until", None)
+    for duty in ("kernel.route", "webhooks.deliver"):
+        jobs.started(duty)
+    admin.post("/api/v1/webhooks/endpoints", BODY)
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post("/api/v1/events", {"type": "video.failed", "data": DATA})
+        assert "kernel.route" not in sent
+    assert "kernel.route" in sent
+    with django_capture_on_commit_callbacks(execute=True):
+        routing.route()
+    assert "webhooks.deliver" in sent
+
+
+def test_publishing_calls_no_receiver_and_so_waits_for_none(admin: Caller, loopback: None) -> None:
+    with receivers.hang() as sink:
+        admin.post("/api/v1/webhooks/endpoints", {**BODY, "url": sink.url})
+        assert admin.post("/api/v1/events", {"type": "video.failed", "data": DATA}).status_code == 202
+        routing.route()
+        assert Delivery.objects.filter(status="pending").count() == 1
+        assert sink.requests == []
+
+
+# --- sending (S0-91, S0-93, S4-27, S0-103) -----------------------------------------------------
+
+
+def test_one_retry_by_default_makes_two_requests_and_a_dead_letter_that_is_counted(loopback: None) -> None:
+    options.set("WEBHOOK_DEFAULT_RETRIES", 1)
+    with receivers.status(500) as sink:
+        [delivery] = outbound.deliveries(outbound.endpoint(sink.url, retry_base_seconds=0))
+        while dispatch.drain():
+            pass
+        assert len(sink.requests) == 2
+    delivery.refresh_from_db()
+    assert delivery.status == "dead"
+    metrics.flush()
+    assert Tally.objects.get(name="webhook_dead_letters_total").value == 1
+
+
+def test_a_correlation_id_reaches_the_receiver_and_the_attempt(admin: Caller, loopback: None) -> None:
+    with receivers.ok() as sink:
+        admin.post("/api/v1/webhooks/endpoints", {**BODY, "url": sink.url})
+        admin.post("/api/v1/events", {"type": "video.failed", "data": DATA}, **{"X-Correlation-ID": "abc-1"})
+        routing.route()
+        dispatch.drain()
+        assert sink.requests[0].headers["x-correlation-id"] == "abc-1"
+    assert Attempt.objects.get().request_headers["X-Correlation-ID"] == "abc-1"
+
+
+def test_an_attempt_is_read_with_its_number_status_time_and_error(admin: Caller, loopback: None) -> None:
+    with receivers.failing(1) as sink:
+        [delivery] = outbound.deliveries(outbound.endpoint(sink.url, retry_base_seconds=0))
+        while dispatch.drain():
+            pass
+    found = admin.get(f"/api/v1/webhooks/deliveries/{delivery.uid}").json()["attempts"]
+    assert [(one["number"], one["status_code"], one["error_code"]) for one in found] == [(1, 500, "http_status"), (2, 200, "")]
+    assert all(one["duration_ms"] >= 0 and one["started_at"].endswith("Z") for one in found)
+
+
+# --- counted and announced (S4-32, S0-23) ------------------------------------------------------
+
+
+def test_ten_good_requests_and_one_with_a_bad_signature_move_the_counters_by_ten_and_one() -> None:
+    sources.create(slug="github", preset="github", secret=SECRET)
+    for number in range(10):
+        body = b'{"ref": "refs/heads/main"}'
+        assert post("/api/v1/webhooks/github", body, github_headers(body, delivery=f"d-{number}")).status_code == 202
+    assert post("/api/v1/webhooks/github", b"{}", github_headers(b"{ }", delivery="bad")).status_code == 401
+    metrics.flush()
+    counted = {one.labels: one.value for one in Tally.objects.filter(name="webhook_events_received_total")}
+    assert {("accepted" in labels, "rejected" in labels): value for labels, value in counted.items()} == {
+        (True, False): 10,
+        (False, True): 1,
+    }
+
+
+def test_a_task_that_raises_is_one_event_a_minute_with_the_class_of_its_error() -> None:
+    for _ in range(3):
+        announce_failure(sender=None, exception=ValueError("token=hunter2 is wrong"), args=("a",))
+    [event] = Event.objects.filter(type="error.occurred")
+    assert event.data["error_type"] == "ValueError"
+    assert "hunter2" not in str(event.data)
+
+
+# --- who may (S1-88 to S1-91, C-12) ------------------------------------------------------------
+
+
+def every_address() -> list[str]:
+    found = [(prefix, one) for prefix, group in (("/api/v1/", urls.canonical), ("/", urls.compatibility)) for one in group]
+    return [prefix + re.sub(r"<[^>]+>", "x", str(one.pattern)) for prefix, one in found if isinstance(one, URLPattern)]
+
+
+def refusals(caller: Caller) -> dict[str, int]:
+    """What each change is answered with, where the address knows the method at all."""
+    answers = {f"{verb} {path}": getattr(caller, verb)(path).status_code for path in every_address() for verb in CHANGES}
+    return {name: status for name, status in answers.items() if status != 405}
+
+
+def test_a_viewer_may_change_nothing_at_any_address() -> None:
+    found = refusals(Caller(VIEWER))
+    assert len(found) > 30
+    assert {name: status for name, status in found.items() if status != 403} == {}
+
+
+def test_an_operator_may_publish_and_change_nothing_else() -> None:
+    allowed = {name for name, status in refusals(Caller(OPERATOR)).items() if status != 403}
+    assert allowed == {"post /api/v1/events", "post /api/v1/events/batch"}
+
+
+def test_an_administrator_is_refused_nowhere() -> None:
+    assert 403 not in refusals(Caller(ADMIN)).values()
+
+
+def test_a_viewer_reads_at_every_address_that_can_be_read() -> None:
+    viewer = Caller(VIEWER)
+    assert {path for path in every_address() if viewer.get(path).status_code in (401, 403)} == set()
+
+
+# --- pages that the requirements ask for (S4-16) -----------------------------------------------
+
+
+def test_the_page_on_github_names_address_events_content_type_and_secret() -> None:
+    page = (ROOT / "docs" / "howto" / "github.md").read_text()
+    for word in (
+        "https://your-domain.com/api/v1/webhooks/github",
+        "Pull requests",
+        "Check runs",
+        "Check suites",
+        "Pushes",
+        "application/json",
+        "GITHUB_WEBHOOK_SECRET",
+    ):
+        assert word in page
