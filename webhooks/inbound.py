@@ -4,16 +4,18 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
+from config.kernel.desk.middleware import client_ip
 from config.kernel.flow import context
 from config.kernel.flow.errors import capture
-from webhooks.services import intake
+from webhooks.services import intake, sources
 from webhooks.services.intake import Answer, Request
 
 RETRY_SECONDS = 5
+ADDRESS, GITHUB_ADDRESS = "/in/", "/api/v1/webhooks/github"
 
 
 @csrf_exempt
@@ -25,6 +27,29 @@ def receive(request: HttpRequest, slug: str) -> HttpResponse:
         return _response(intake.receive(slug, _request(request)))
     assert caught.error is not None
     return _response(_plain(503, "The request could not be stored. Send it again.", {"Retry-After": str(RETRY_SECONDS)}))
+
+
+class Shortcut:
+    """Middleware, right behind the correlation id: inbound requests pass by sessions, users and cookies, of which they have none.
+
+    What stands behind it costs more than taking a request does.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        slug = _slug(request.path_info)
+        if not slug:
+            return self.get_response(request)
+        with context.using(ip=client_ip(request)):
+            return receive(request, slug)
+
+
+def _slug(address: str) -> str:
+    if address == GITHUB_ADDRESS:
+        return sources.GITHUB
+    return address[len(ADDRESS) :] if address.startswith(ADDRESS) and "/" not in address[len(ADDRESS) :] else ""
 
 
 def _request(request: HttpRequest) -> Request:

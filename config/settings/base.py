@@ -61,6 +61,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.kernel.desk.middleware.Correlation",
+    "webhooks.inbound.Shortcut",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.kernel.desk.middleware.ContentSecurityPolicy",

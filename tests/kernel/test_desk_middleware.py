@@ -35,7 +35,7 @@ def lost(request):
 
 urlpatterns = [
     path("who", who),
-    path("in/<slug:slug>", who),
+    path("in/<slug:slug>/who", who),
     path("health", who),
     path("page", page),
     path("own", own_policy),
@@ -126,7 +126,7 @@ def test_the_inbound_door_asks_for_no_session_and_no_user(django_assert_num_quer
     browser = Client()
     browser.force_login(User.objects.create_user("mira"))
     with django_assert_num_queries(0):
-        assert browser.post("/in/github").json()["actor"] == "anonymous"
+        assert browser.post("/in/github/who").json()["actor"] == "anonymous"
 
 
 def test_a_request_without_a_session_asks_for_no_user(client, django_assert_num_queries):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from config.kernel.desk import options
-from config.kernel.flow import clock, context, events
+from config.kernel.flow import clock, context, events, inserts
 from config.kernel.flow.errors import Conflict
 from config.kernel.limits import ratelimit
 from config.kernel.models import Event
@@ -68,13 +68,13 @@ def take(known: Known, incoming: Incoming, planned: Plan) -> Taken:
     asked = planned.asked
     receipt = _receipt(known, incoming, planned.names, status=planned.status, reason=asked.reason, explanation=asked.explanation)
     receipt.body = incoming.body
+    event = _draft_event(known, receipt, planned)
     try:
-        with transaction.atomic():
-            _publish(known, receipt, planned)
-            receipt.save(force_insert=True)
+        inserts.insert_pair(event, receipt, link="event")
     except IntegrityError:
         return _repeat(known, incoming, planned.names)
-    return Taken(receipt, receipt.event)
+    events.announce()
+    return Taken(receipt, event)
 
 
 def keep(known: Known, incoming: Incoming, *, reason: str, explanation: str) -> Receipt:
@@ -128,8 +128,8 @@ def _asked(known: Known, names: Names, parsed: Parsed) -> Asked:
     )
 
 
-def _publish(known: Known, receipt: Receipt, planned: Plan) -> None:
-    """Publish the event of `receipt` and tie it to it, with what its schema has to say. Within the caller's transaction."""
+def _draft_event(known: Known, receipt: Receipt, planned: Plan) -> Event:
+    """The event of `receipt`, not stored yet, and on the receipt what the schema of its type has to say."""
     uid = new_uid("evt_")
     draft = events.Draft(
         payload.type_of(known.source.slug, planned.names.event),
@@ -140,8 +140,9 @@ def _publish(known: Known, receipt: Receipt, planned: Plan) -> None:
         raw=planned.parsed.raw,
         requested_task=_task(planned.asked, uid),
     )
-    receipt.event = events.publish_draft(draft).event
+    event = events.prepare(draft)
     receipt.warning = "\n".join(events.check(draft.type, draft.data))[:2000]
+    return event
 
 
 def _task(asked: Asked, event_uid: str) -> Mapping[str, str] | None:
@@ -229,10 +230,12 @@ def _judge_again(row: Receipt) -> None:
     row.delivery_id, row.hook_id, row.event_type = planned.names.delivery_id, planned.names.hook_id, planned.names.event
     try:
         with transaction.atomic():
-            _publish(known, row, planned)
+            row.event = _draft_event(known, row, planned)
+            row.event.save(force_insert=True)
             _settle(row, planned)
     except IntegrityError:
         raise Conflict("The same delivery has been accepted since; nothing is left to do.", code="duplicate") from None
+    events.announce()
 
 
 def _settle(row: Receipt, planned: Plan) -> None:

@@ -3,8 +3,9 @@ the dashboard and commands; intake looks sources up here."""
 
 import re
 import secrets as tokens
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -72,6 +73,27 @@ class Created:
     secret: str
 
 
+@dataclass
+class Allowance:
+    """Tokens that this process took beforehand from the bucket of a source with a large burst; lost after a second at most."""
+
+    left: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def use_one(self) -> bool:
+        """Whether there was one."""
+        with self.lock:
+            if self.left < 1:
+                return False
+            self.left -= 1
+            return True
+
+    def add(self, tokens: int) -> None:
+        """Keep these for the next requests."""
+        with self.lock:
+            self.left += tokens
+
+
 @dataclass(frozen=True)
 class Known:
     """A source as requests need it: limits filled in, secrets decrypted, at most a second old."""
@@ -82,6 +104,7 @@ class Known:
     per_second: float
     burst: int
     max_body_bytes: int
+    allowance: Allowance = field(default_factory=Allowance)
 
     def accepted_secrets(self, now: datetime) -> list[str]:
         """The secret, and replaced ones within their overlap."""
@@ -310,10 +333,10 @@ def _check(source: Source) -> None:
     if source.preset not in presets.PRESETS:
         raise InvalidInput(f"There is no preset {source.preset!r}.", fields={"preset": [f"Choose one of {', '.join(presets.PRESETS)}."]})
     wrong = {f"config.{key}": sentences for key, sentences in presets.problems(source.preset, source.config).items()}
-    for field, low, high in (("rate_per_second", 0.001, 100_000), ("rate_burst", 1, 100_000), ("max_body_bytes", 1, 268_435_456)):
-        value = getattr(source, field)
+    for limited, low, high in (("rate_per_second", 0.001, 100_000), ("rate_burst", 1, 100_000), ("max_body_bytes", 1, 268_435_456)):
+        value = getattr(source, limited)
         if value is not None and not low <= value <= high:
-            wrong[field] = [f"It must be from {low} to {high}, or empty for the default."]
+            wrong[limited] = [f"It must be from {low} to {high}, or empty for the default."]
     if len(source.name) > 120:
         wrong["name"] = ["It may have 120 characters."]
     if source.github_hook and not _HOOK.fullmatch(source.github_hook):

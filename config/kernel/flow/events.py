@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
 from config.kernel.desk import options
@@ -97,6 +97,21 @@ def publish_many(drafts: Sequence[Draft]) -> list[Published]:
     return [published[index] if index in published else Published(None, False, refused[index]) for index in range(len(drafts))]
 
 
+def prepare(draft: Draft) -> Event:
+    """The row that `publish` would store, not stored yet: for a caller that inserts it together with a row of its own.
+
+    It must call `announce` afterwards. Raises InvalidInput for a draft that `publish` would refuse.
+    """
+    if found := _refusal(draft):
+        raise InvalidInput(f"The event {draft.type} was not published: {found[0]}", fields={"data": found})
+    return _row(draft)
+
+
+def announce() -> None:
+    """Have what was stored with `prepare` routed after commit."""
+    jobs.nudge("kernel.route")
+
+
 @contextmanager
 def handling(event: Event) -> Iterator[None]:
     """Events published in the block are caused by `event`: they carry its correlation id and count one hop more."""
@@ -161,17 +176,42 @@ def _json(data: Any) -> bytes:
 def _store(rows: list[Event]) -> list[Published]:
     """Insert all, unless a client chose an id that is there already."""
     if len({row.uid for row in rows}) == len(rows):
+        # Alone a statement is a transaction by itself; inside one, a savepoint keeps a refusal from ending it.
         try:
-            with transaction.atomic():
+            with transaction.atomic() if connection.in_atomic_block else nullcontext():
                 if len(rows) == 1:
                     rows[0].save(force_insert=True)
                 else:
-                    Event.objects.bulk_create(rows)
+                    _insert(rows)
         except IntegrityError:
             pass
         else:
             return [Published(row, True) for row in rows]
     return [_store_one(row) for row in rows]
+
+
+def _insert(rows: list[Event]) -> None:
+    """All in one statement; on PostgreSQL with one JSON parameter, which takes half of the time of seventeen for each row."""
+    if connection.vendor != "postgresql":
+        Event.objects.bulk_create(rows)
+        return
+    fields = [field for field in Event._meta.concrete_fields if not field.primary_key]
+    names = ", ".join(field.column for field in fields)
+    typed = ", ".join(f"{field.column} {field.db_type(connection)}" for field in fields)
+    values = [{field.column: getattr(row, field.attname) for field in fields} for row in rows]
+    statement = (
+        f"INSERT INTO {Event._meta.db_table} ({names}) "  # noqa: S608 - the names are our own
+        f"SELECT {names} FROM json_to_recordset(%s::json) AS given({typed}) RETURNING uid, id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [orjson.dumps(values, default=_hexadecimal).decode()])
+        keys = dict(cursor.fetchall())
+    for row in rows:
+        row.pk, row._state.adding, row._state.db = keys[row.uid], False, connection.alias
+
+
+def _hexadecimal(value: bytes) -> str:
+    return "\\x" + value.hex()
 
 
 def _store_one(row: Event) -> Published:

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 
+import redis
+from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import KombuError
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from config.kernel.flow import clock
 from config.kernel.flow.errors import capture
@@ -61,7 +65,10 @@ def nudge(key: str) -> None:
 def started(key: str) -> None:
     """A worker took the nudge: from here on a new one may be sent."""
     with suppress(*AWAY):
-        cache.delete(f"nudge:{key}")
+        if settings.REDIS_URL:
+            _redis(settings.REDIS_URL, settings.REDIS_PASSWORD).delete(f"steward:nudge:{key}")
+        else:
+            cache.delete(f"nudge:{key}")
 
 
 def work(key: str) -> int:
@@ -114,8 +121,22 @@ def _nudge_now(key: str) -> None:
     if _send is None or (_quiet_until is not None and clock.now() < _quiet_until):
         return
     try:
-        if cache.add(f"nudge:{key}", 1, timeout=NUDGE_SECONDS):
+        if _is_first(key):
             _send(key, duties.get(key).queue)
     except AWAY as error:
         _quiet_until = clock.now() + timedelta(seconds=PAUSE_SECONDS)
         log.warning("nudge.lost", extra={"context": {"duty": key, "error": type(error).__name__}})
+
+
+def _is_first(key: str) -> bool:
+    """Whether no nudge for `key` waits anywhere; from now on one does."""
+    if not settings.REDIS_URL:
+        return bool(cache.add(f"nudge:{key}", 1, timeout=NUDGE_SECONDS))
+    # Django's cache builds a client for each call, which costs more than the call: too much at a thousand events a second.
+    return bool(_redis(settings.REDIS_URL, settings.REDIS_PASSWORD).set(f"steward:nudge:{key}", 1, nx=True, ex=NUDGE_SECONDS))
+
+
+@lru_cache(maxsize=4)
+def _redis(url: str, password: str) -> redis.Redis:
+    options = {"password": password} if password else {}
+    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0), **options)
