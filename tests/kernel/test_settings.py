@@ -1,10 +1,16 @@
-"""What the settings make of the environment: databases, and connections that are kept."""
+"""What the settings make of the environment: databases, kept connections, log levels, and what production demands."""
+
+import subprocess
+import sys
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
+from config.kernel.management.commands import quality
 from config.settings.database import database
+from tests.support import environment
 
 
 @pytest.mark.pure
@@ -39,3 +45,27 @@ def test_a_hundred_requests_of_one_process_use_one_connection():
     for _ in range(100):
         client.get("/login")
     assert connection.connection is before
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(("given", "is_enabled"), [("DEBUG", "True"), ("INFO", "False")])
+def test_the_logger_of_automation_has_a_level_of_its_own(tmp_path, given, is_enabled):
+    code = (
+        "import django, logging; django.setup(); print([logging.getLogger(name).isEnabledFor(10) for name in {names}])"
+    )
+    environ = environment.of_process(tmp_path, DJANGO_SETTINGS_MODULE="config.settings.base", AUTOMATION_LOG_LEVEL=given)
+    done = subprocess.run([sys.executable, "-c", code], cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"[{is_enabled}, False]"
+
+
+@pytest.mark.pure
+def test_the_production_settings_pass_the_deployment_check(tmp_path):
+    environ = {**environment.of_process(tmp_path), **quality.PRODUCTION, "STEWARD_BOOTSTRAP": "off"}
+    words = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    done = subprocess.run(words, cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.django_db
+def test_the_models_and_the_migrations_agree():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

@@ -14,8 +14,9 @@ from config.kernel.tasks import announce_failure
 from config.kernel.watch import metrics
 from tests.support import outbound, receivers
 from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
-from tests.support.factories import DeliveryFactory
+from tests.support.factories import DeliveryFactory, EndpointFactory
 from tests.support.inbound import SECRET, github_headers, post
+from tests.support.pages import client_of, text_of
 from webhooks.api import urls
 from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.services import dispatch, sources
@@ -112,6 +113,15 @@ def test_publishing_calls_no_receiver_and_so_waits_for_none(admin: Caller, loopb
         routing.route()
         assert Delivery.objects.filter(status="pending").count() == 1
         assert sink.requests == []
+
+
+def test_the_story_of_an_event_says_which_filter_passed_over_whom() -> None:
+    passed_over = EndpointFactory(uid="wh_short", events=["video.failed"], filter_conditions={"video_duration": {"$lt": 3600}})
+    event = events.publish("video.failed", data={**DATA, "video_duration": 3600})
+    routing.route()
+    page = text_of(client_of(VIEWER).get(f"/events/{event.uid}"))
+    assert "Skipped: filter on video_duration" in page
+    assert passed_over.uid in page or passed_over.url in page
 
 
 # --- sending (S0-91, S0-93, S4-27, S0-103) -----------------------------------------------------
