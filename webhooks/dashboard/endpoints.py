@@ -17,7 +17,7 @@ from config.kernel.limits import backoff
 from config.kernel.look import pages
 from config.kernel.models import Breaker, Event, EventType
 from webhooks.dashboard import MANAGE, SEE
-from webhooks.enums import EndpointStatus
+from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.forms.endpoints import EndpointForm
 from webhooks.models import Delivery, Endpoint, Replay, Skip
 from webhooks.services import endpoints, fanout, stats
@@ -25,6 +25,7 @@ from webhooks.services.stats import Standing
 
 WINDOW = timedelta(hours=24)
 NEEDS = (("failing", "Failing now"), ("held", "Breaker not closed"), ("dead", "With dead letters"))
+FAILED = (DeliveryStatus.RETRYING, DeliveryStatus.DEAD)
 RECENT, SHOWN_TYPES, SHOWN_DELAYS = 10, 300, 12
 EXPORTED = {
     "id": lambda endpoint: endpoint.uid,
@@ -116,6 +117,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
         "latency": stats.latency(since=now - WINDOW, endpoint=endpoint),
         "breaker": Breaker.objects.filter(key=endpoint.breaker_key).first(),
         "disables_at": endpoints.disables_at(endpoint),
+        "failed": Delivery.objects.filter(endpoint=endpoint, status__in=FAILED).only("uid").order_by("-id").first(),
         "deliveries": Delivery.objects.filter(endpoint=endpoint).select_related("event").defer("event__body")[:RECENT],
         "skips": Skip.objects.filter(endpoint=endpoint).select_related("event").defer("event__body").order_by("-id")[:RECENT],
         "replays": Replay.objects.filter(endpoint=endpoint)[:5],
