@@ -1,6 +1,7 @@
 """The ledger: events are published while everything is killed in turn; whatever was accepted arrives, and the books agree."""
 
 import random
+import socket
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from tests.chaos.blows import Strike
 from tests.chaos.publishing import FROM_GITHUB, PROGRAM, Publisher
 from tests.chaos.scenario import Findings
 from tests.support import receivers
+from tests.support.receivers import Received, Receiver
 from tests.support.stack import Stack, until
 
 STANDS = ("sqlite", "servers")
@@ -20,6 +22,8 @@ TIMES_UP = {"small": 2, "full": 12}
 # What a part of the installation may use, its child processes included: generous, but it ends.
 MOST_BYTES = 768 * 1024 * 1024
 END_SECONDS = 120
+# The receiver takes its time, so that whatever is struck has requests in flight.
+THOUGHT_SECONDS = 0.05
 
 
 def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
@@ -29,7 +33,7 @@ def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
     order = [(name, strike) for name, strike in strikes.items() for _ in range(times if len(strikes) > 1 else TIMES_UP[scale])]
     rng.shuffle(order)
     markers = [f"led-{rng.randrange(16**6):06x}-{number:05d}" for number in range(size)]
-    with receivers.ok() as receiver:
+    with receivers.serve(_thoughtful) as receiver:
         endpoint = publishing.subscribe(house, receiver.url, [PROGRAM, FROM_GITHUB])
         book = _Book(house, endpoint, Publisher(house), Arrivals(receiver))
         for number, (name, strike) in enumerate(order):
@@ -37,6 +41,11 @@ def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
         book.close()
         house.call(f"/api/v1/webhooks/endpoints/{endpoint}", method="DELETE")
         return book.findings
+
+
+def _thoughtful(receiver: Receiver, connection: socket.socket, request: Received) -> bool:
+    receiver.stopped.wait(THOUGHT_SECONDS)
+    return receivers.answering(200, b"")(receiver, connection, request)
 
 
 class _Book:
