@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from config.kernel.desk import permissions
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.dashboard.deliveries import EXPORTED, filtered
 from webhooks.enums import DeliveryStatus

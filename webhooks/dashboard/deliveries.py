@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.kernel.desk import permissions
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import ENDED_STATUSES, OPEN_STATUSES, DeliveryStatus, ErrorCode
 from webhooks.models import Attempt, Delivery

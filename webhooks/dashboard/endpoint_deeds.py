@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from config.kernel.desk import options
 from config.kernel.flow.errors import InvalidInput
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE
 from webhooks.dashboard.endpoints import show_secret
 from webhooks.forms.fields import SecretForm

@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from config.kernel.desk import permissions
 from config.kernel.flow import context
 from config.kernel.flow.errors import NotFound
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.models import Endpoint
 from webhooks.services.inbox import box

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from config.kernel.flow import clock
-from config.kernel.look.charts import Bar
+from config.look.charts import Bar
 from config.kernel.plugins.contracts import Panel, panels
 from webhooks.dashboard import SEE
 from webhooks.dashboard.endpoints import Line, lines

@@ -9,7 +9,7 @@ from django.urls import reverse
 from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import ReplayStatus
 from webhooks.forms.replays import ReplayForm

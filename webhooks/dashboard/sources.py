@@ -14,7 +14,7 @@ from django.urls import reverse
 from config.kernel.desk import options, permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, InvalidInput
-from config.kernel.look import pages
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.engine import presets
 from webhooks.enums import Preset, ReceiptStatus
