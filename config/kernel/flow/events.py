@@ -196,7 +196,7 @@ def _insert(rows: list[Event]) -> None:
         Event.objects.bulk_create(rows)
         return
     fields = [field for field in Event._meta.concrete_fields if not field.primary_key]
-    names = ", ".join(field.column for field in fields)
+    names = ", ".join(str(field.column) for field in fields)
     typed = ", ".join(f"{field.column} {field.db_type(connection)}" for field in fields)
     values = [{field.column: getattr(row, field.attname) for field in fields} for row in rows]
     statement = (
