@@ -1,7 +1,10 @@
 """The pages of deliveries and dead letters."""
 
+from datetime import timedelta
+
 import pytest
 
+from config.kernel.flow import clock
 from tests.support.api import VIEWER
 from tests.support.factories import AttemptFactory, BatchFactory, DeliveryFactory, EndpointFactory, EventFactory
 from tests.support.pages import client_of, said, statements, text_of
@@ -55,6 +58,15 @@ def test_each_filter_finds_the_one_and_not_the_other(viewer, query):
     page = text_of(viewer.get("/deliveries", query))
     assert this.uid in page
     assert other.uid not in page
+
+
+def test_what_could_go_now_is_called_due_and_what_waits_has_a_time(viewer):
+    DeliveryFactory(next_attempt_at=clock.now() - timedelta(minutes=1))
+    waiting = DeliveryFactory(next_attempt_at=clock.now() + timedelta(hours=3, minutes=1))
+    page = text_of(viewer.get("/deliveries"))
+    assert ">due<" in page
+    assert "in 3 h" in page
+    assert "in 3 h" in text_of(viewer.get(f"/deliveries/{waiting.uid}"))
 
 
 def test_a_filter_that_finds_nothing_offers_the_way_back(viewer):
@@ -210,8 +222,6 @@ def test_all_of_an_endpoint_are_confirmed_with_their_count_first(admin):
 
 
 def test_letters_of_a_deleted_endpoint_are_shown_but_stay(admin):
-    from config.kernel.flow import clock
-
     letter = dead(endpoint=EndpointFactory(deleted_at=clock.now(), status=EndpointStatus.ACTIVE))
     assert letter.uid in text_of(admin.get("/dead-letters"))
     admin.post("/dead-letters/redeliver", {"delivery": letter.uid})

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.kernel.desk import permissions
+from config.kernel.flow import clock
 from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import ENDED_STATUSES, OPEN_STATUSES, DeliveryStatus, ErrorCode
@@ -67,7 +68,12 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     if file is not None:
         return file
     names = ("status", "endpoint", "type", "since", "until", "event", "batch")
-    shown = {"page": pages.listed(request, rows), "statuses": STATUSES, "is_filtered": any(request.GET.get(name) for name in names)}
+    shown = {
+        "page": pages.listed(request, rows),
+        "statuses": STATUSES,
+        "is_filtered": any(request.GET.get(name) for name in names),
+        "now": clock.now(),
+    }
     return pages.draw(request, "webhooks/deliveries.html", shown)
 
 
@@ -106,6 +112,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
         "body": body if len(body) <= BODY_SHOWN_BYTES else None,
         "size": len(body),
         "is_open": delivery.status in OPEN_STATUSES,
+        "now": clock.now(),
         "may_manage": permissions.may(request.user, MANAGE),
     }
     return pages.draw(request, "webhooks/delivery.html", shown)

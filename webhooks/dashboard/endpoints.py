@@ -14,8 +14,8 @@ from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
 from config.kernel.limits import backoff
-from config.look import pages
 from config.kernel.models import Breaker, Event, EventType
+from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.forms.endpoints import EndpointForm

@@ -9,8 +9,8 @@ from django.http import HttpRequest
 from django.utils.http import urlencode
 
 from config.kernel.flow import clock
-from config.look.charts import Bar
 from config.kernel.plugins.contracts import Panel, panels
+from config.look.charts import Bar
 from webhooks.dashboard import SEE
 from webhooks.dashboard.endpoints import Line, lines
 from webhooks.enums import OPEN_STATUSES, DeliveryStatus, EndpointStatus
