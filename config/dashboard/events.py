@@ -11,7 +11,7 @@ from config.dashboard import story
 from config.dashboard.forms import PublishForm
 from config.kernel.flow import events
 from config.kernel.flow.errors import InvalidInput
-from config.kernel.look import pages
+from config.look import pages
 from config.kernel.models import Event, EventType, RouteFailure
 
 STATES = (("waiting", "Waiting for routing"), ("failed", "Not taken by someone"), ("stopped", "Stored, not routed"))

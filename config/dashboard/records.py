@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.urls import reverse
 
 from config.kernel.flow.errors import capture
-from config.kernel.look import pages
+from config.look import pages
 from config.kernel.models import AuditRecord, Event, EventType, Notification
 from config.kernel.plugins.contracts import Found, finders
 from config.kernel.watch import notifications

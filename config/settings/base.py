@@ -89,7 +89,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.dashboard.frame",
             ],
-            "libraries": {"steward": "config.kernel.look.templatetags.steward"},
+            "libraries": {"steward": "config.look.templatetags.steward"},
         },
     }
 ]

@@ -8,7 +8,7 @@ import time_machine
 from django.template import Context, Template
 from django.test import RequestFactory
 
-from config.kernel.look import charts, pages, words
+from config.look import charts, pages, words
 
 pytestmark = pytest.mark.pure
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from config.kernel.desk import permissions
 from config.kernel.flow import clock
-from config.kernel.look import charts, pages, words
+from config.look import charts, pages, words
 
 register = template.Library()
 
