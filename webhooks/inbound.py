@@ -80,7 +80,10 @@ def _plain(status: int, detail: str, headers: dict[str, str]) -> Answer:
 
 
 def _response(answer: Answer) -> HttpResponse:
-    return HttpResponse(orjson.dumps(answer.body), status=answer.status_code, content_type="application/json", headers=dict(answer.headers))
+    body = orjson.dumps(answer.body)
+    # Without a length, servers answer in chunks.
+    headers = {"Content-Length": str(len(body)), **answer.headers}
+    return HttpResponse(body, status=answer.status_code, content_type="application/json", headers=headers)
 
 
 urlpatterns: list[URLPattern] = [
