@@ -1,6 +1,7 @@
 """Dispatch: what is due is delivered, tried again on time, and given up when it must be; a row never claims more than has happened."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,9 +58,27 @@ def test_an_attempt_keeps_what_was_said_but_no_secret() -> None:
     attempt = Attempt.objects.get(delivery=delivery)
     assert (attempt.number, attempt.status_code, attempt.error_code, attempt.address) == (1, 200, "", "127.0.0.1")
     assert len(attempt.response_body) == 2048
-    assert attempt.request_headers["X-Team"] == "blue"
-    assert "the-token-of-the-receiver" not in str(attempt.request_headers)
+    assert (attempt.request_headers["X-Team"], attempt.request_headers["Authorization"]) == ("********", "********")
+    assert attempt.request_headers["webhook-id"] == delivery.event.uid
     assert sink.requests[0].headers["authorization"] == "Bearer the-token-of-the-receiver"
+    assert sink.requests[0].headers["x-team"] == "blue"
+
+
+@pytest.mark.parametrize("security", ["bearer_token", "hmac_sha256"])
+def test_what_a_receiver_repeats_of_our_credentials_is_not_kept(security: str) -> None:
+    def answer(receiver: receivers.Receiver, socket: Any, request: receivers.Received) -> bool:
+        said = "; ".join([request.headers.get("authorization", ""), request.headers["x-functions-key"]])
+        return receivers.answering(200, said.encode(), {"X-Echo": said})(receiver, socket, request)
+
+    with receivers.serve(answer) as sink:
+        own = {"X-Functions-Key": "a-key-that-opens-it"}
+        [delivery] = outbound.deliveries(outbound.endpoint(sink.url, security=security, secret="the-token-of-the-receiver", headers=own))
+        dispatch.drain()
+    attempt = delivery.attempts.get()
+    kept = f"{attempt.response_body} {attempt.response_headers} {attempt.request_headers}"
+    assert "********" in attempt.response_body
+    assert "a-key-that-opens-it" not in kept
+    assert "the-token-of-the-receiver" not in kept
 
 
 def test_a_reply_that_no_database_takes_is_recorded_all_the_same() -> None:
@@ -192,6 +211,26 @@ def test_a_delivery_cancelled_under_way_stays_cancelled_and_its_attempt_is_kept(
     assert delivery.attempts.count() == 1
 
 
+def test_what_is_claimed_again_while_its_request_is_open_is_not_sent_twice() -> None:
+    """As after an outage of the database that outlasted the lease, and when somebody cancels and redelivers at once."""
+
+    def answer(receiver: receivers.Receiver, socket: Any, request: receivers.Received) -> bool:
+        if len(receiver.requests) == 1:
+            again.set()
+            assert claimed_again.wait(10)
+        return receivers.answering(200, b"")(receiver, socket, request)
+
+    again, claimed_again = threading.Event(), threading.Event()
+    with receivers.serve(answer) as sink:
+        target = outbound.endpoint(sink.url)
+        [delivery] = outbound.deliveries(target)
+        with _before_a_look(lambda: again.wait(10) and _cancel_and_redeliver(delivery), then=claimed_again.set):
+            dispatch.drain()
+    delivery.refresh_from_db()
+    assert (delivery.status, delivery.attempt_count, len(sink.requests)) == ("delivered", 1, 1)
+    assert delivery.attempts.count() == 1
+
+
 def test_a_lost_lease_never_overwrites_what_its_new_owner_wrote() -> None:
     with receivers.status(500) as sink:
         [delivery] = outbound.deliveries(outbound.endpoint(sink.url))
@@ -276,6 +315,44 @@ def test_an_endpoint_whose_secret_cannot_be_read_holds_up_nobody() -> None:
             cursor.execute("UPDATE webhooks_endpoint SET secret = 'gAAAAAunreadable' WHERE id = %s", [broken.pk])
         assert dispatch.drain() == 1
     assert statuses(sound) == ["delivered"]
+
+
+def _cancel_and_redeliver(delivery: Delivery) -> None:
+    assert deliveries.cancel(delivery)
+    assert deliveries.redeliver(delivery)
+
+
+class _before_a_look:
+    """Runs a deed before the second look for work, and `then` after that look: a request of the first one is still open."""
+
+    def __init__(self, deed: Any, *, then: Any) -> None:
+        self.deed, self.then, self.looks = deed, then, 0
+        self.patch = pytest.MonkeyPatch()
+
+    def __enter__(self) -> None:
+        from webhooks.services.dispatch import claiming
+
+        claim = claiming.claim
+
+        def counted(*args: Any, **options: Any) -> Any:
+            found = claim(*args, **options)
+            if found and self.looks:
+                self.then()
+            self.looks += 1
+            return found
+
+        ready = claiming.ready
+
+        def looked(now: Any) -> Any:
+            if self.looks == 1:
+                self.deed()
+            return ready(now)
+
+        self.patch.setattr(claiming, "claim", counted)
+        self.patch.setattr(claiming, "ready", looked)
+
+    def __exit__(self, *_: object) -> None:
+        self.patch.undo()
 
 
 class _between_claim_and_record:

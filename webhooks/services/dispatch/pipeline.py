@@ -71,6 +71,11 @@ class Pipeline:
         self._book.refresh({one.endpoint_id for one in claimed})
         now, items = clock.now(), []
         for one in claimed:
+            if open_one := self._in_flight.get(one.key):
+                # Its lease ended (the database was away), or it was cancelled and sent again, while our request was open: that
+                # request's reply is the one that counts, for the row as it is now.
+                self._in_flight[one.key] = (one, open_one[1])
+                continue
             # What cannot be signed keeps its lease until that ends: it is tried again, but not at once.
             with capture("delivery.not_signed", delivery=one.uid):
                 request = sending.request_of(one, self._book[one.endpoint_id], now=now)
@@ -107,7 +112,7 @@ class Pipeline:
         outcomes = [self._judge(claimed, reply) for claimed, reply in self._ended]
         recording.record(outcomes, token=self.token)
         for claimed, _ in self._ended:
-            del self._in_flight[claimed.key]
+            self._in_flight.pop(claimed.key, None)
         self._ended = []
         self.recorded += len(outcomes)
         self._look_at = 0.0
@@ -115,7 +120,8 @@ class Pipeline:
         recording.count(outcomes)
 
     def _judge(self, claimed: Claimed, reply: http.Reply) -> sending.Outcome:
-        return sending.judge(claimed, self._in_flight[claimed.key][1], reply, self._book[claimed.endpoint_id])
+        current, request = self._in_flight[claimed.key]
+        return sending.judge(current, request, reply, self._book[current.endpoint_id])
 
     def _renew(self) -> None:
         if self._in_flight and time.monotonic() >= self._renew_at:

@@ -13,6 +13,7 @@ from config.kernel.flow.errors import capture
 from config.kernel.models.base import new_uids
 from config.kernel.watch import metrics
 from config.kernel.wire import redact
+from webhooks.engine import envelope
 from webhooks.enums import OPEN_STATUSES, DeliveryStatus
 from webhooks.models import Batch, Delivery
 from webhooks.services.dispatch import bulk, consequences
@@ -22,6 +23,8 @@ REPLY_BYTES = 2048
 ERROR_LENGTH = 500
 MOST_HEADERS = 50
 HEADER_LENGTH = 500
+# A shorter value of an endpoint's own header is a word, which a reply may hold by chance.
+SHORTEST_HIDDEN = 8
 
 # One statement for all rows: whatever became of each, and only of those that are still ours.
 SETTLE = """
@@ -147,6 +150,7 @@ def _insert_attempts(outcomes: Sequence[Outcome]) -> None:
 def _attempt(uid: str, one: Outcome) -> tuple[Any, ...]:
     """The values of ATTEMPT, in its order."""
     claimed, reply = one.claimed, one.reply
+    hidden = _hidden(one.request.headers)
     return (
         uid,
         one.at,
@@ -163,10 +167,27 @@ def _attempt(uid: str, one: Outcome) -> tuple[Any, ...]:
         reply.status,
         str(one.decision.error_code),
         _text(reply.error)[:ERROR_LENGTH],
-        redact.headers(one.request.headers),
-        _capped(redact.headers(reply.headers)),
-        _text(reply.body[:REPLY_BYTES].decode("utf-8", "replace")),
+        _sent(one.request.headers),
+        _capped({name: _without(hidden, value) for name, value in redact.headers(reply.headers).items()}),
+        _text(_without(hidden, reply.body[: REPLY_BYTES + envelope.LONGEST_VALUE].decode("utf-8", "replace"))[:REPLY_BYTES]),
     )
+
+
+def _sent(headers: Mapping[str, str]) -> dict[str, str]:
+    """The request's headers as anybody may see them: of credentials and of the endpoint's own headers only the names."""
+    return {name: value if envelope.is_reserved(name) else redact.MASK for name, value in headers.items()}
+
+
+def _hidden(headers: Mapping[str, str]) -> list[str]:
+    """The values that `_sent` hides: a receiver that repeats what it got must not bring them to light."""
+    values = (value.removeprefix("Bearer ") for name, value in headers.items() if not envelope.is_reserved(name))
+    return [value for value in values if len(value) >= SHORTEST_HIDDEN]
+
+
+def _without(hidden: Sequence[str], text: str) -> str:
+    for value in hidden:
+        text = text.replace(value, redact.MASK)
+    return text
 
 
 def _capped(headers: Mapping[str, str]) -> dict[str, str]:
