@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models.signals import post_init
 from django.test.utils import CaptureQueriesContext
 
 from config.kernel.flow import clock, events
@@ -53,6 +54,29 @@ def test_hearing_twice_changes_nothing() -> None:
     heard(event)
     heard(event)
     assert (Delivery.objects.count(), Skip.objects.count()) == (1, 1)
+
+
+def test_an_endpoint_enabled_while_it_hears_loses_nothing() -> None:
+    endpoint = EndpointFactory(status="disabled", disabled_at=clock.now())
+    event = EventFactory()
+
+    def enable_once_it_was_read(**_: Any) -> None:
+        Endpoint.objects.filter(pk=endpoint.pk).update(status="active")
+
+    post_init.connect(enable_once_it_was_read, sender=Endpoint)
+    try:
+        heard(event)
+    finally:
+        post_init.disconnect(enable_once_it_was_read, sender=Endpoint)
+    assert (receivers(event), Skip.objects.count()) == ({endpoint.uid}, 0)
+
+
+def test_an_ordering_value_that_no_database_takes_stops_nobody() -> None:
+    ordered, other = EndpointFactory(ordering_key="user"), EndpointFactory()
+    event = EventFactory(data={"user": "a\0b"})
+    heard(event)
+    assert receivers(event) == {ordered.uid, other.uid}
+    assert "\0" not in Delivery.objects.get(endpoint=ordered).ordering_value
 
 
 @pytest.mark.parametrize(

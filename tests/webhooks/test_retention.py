@@ -41,6 +41,15 @@ def test_a_pending_delivery_stays_however_old() -> None:
     assert Delivery.objects.count() == 2
 
 
+def test_what_is_open_to_a_deleted_endpoint_is_given_up() -> None:
+    left = DeliveryFactory(endpoint__deleted_at=ago(0))
+    waiting = DeliveryFactory()
+    retention.remove(NOW)
+    left.refresh_from_db()
+    waiting.refresh_from_db()
+    assert (left.status, left.finished_at, waiting.status) == ("cancelled", NOW, "pending")
+
+
 def test_dead_letters_have_days_of_their_own() -> None:
     kept = ended("dead", 29)
     ended("dead", 31)

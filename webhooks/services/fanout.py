@@ -60,7 +60,7 @@ def hear(heard: Sequence[Event]) -> None:
 
     A paused endpoint's deliveries are made and held; a disabled one's are noted as skipped, and so are filtered ones.
     """
-    listeners = list(Endpoint.living.only(*NEEDED))
+    listeners = _listeners()
     if not listeners or not heard:
         return
     now = clock.now()
@@ -130,7 +130,8 @@ def ordering_value(endpoint: Endpoint, event: Event) -> str:
     value = filters.look_up(event.data, endpoint.ordering_key)
     if value is MISSING or value is None:
         return ""
-    return value[:200] if isinstance(value, str) else orjson.dumps(value).decode()[:200]
+    # A sender's text may hold NUL, which PostgreSQL cannot store.
+    return value.replace("\0", "\ufffd")[:200] if isinstance(value, str) else orjson.dumps(value).decode()[:200]
 
 
 def create_missing(endpoint: Endpoint, chosen: Iterable[Event]) -> int:
@@ -148,12 +149,24 @@ def catch_up(endpoint: Endpoint, *, since: datetime | None) -> int:
     if since is not None:
         skipped = skipped.filter(created_at__gte=since)
     count = 0
-    while rows := list(skipped.select_related("event").order_by("event_id")[:CHUNK]):
+    # A thousand bodies may be large, and only an ordering key looks into them.
+    skipped = skipped.select_related("event") if endpoint.ordering_key else skipped.select_related("event").defer("event__body")
+    while rows := list(skipped.order_by("event_id")[:CHUNK]):
         count += create_missing(endpoint, [row.event for row in rows])
         Skip.objects.filter(pk__in=[row.pk for row in rows]).delete()
     if count:
         jobs.nudge("webhooks.deliver")
     return count
+
+
+def _listeners() -> list[Endpoint]:
+    """Every living endpoint. Disabled ones are locked: enabling one waits for the skips that are noted here, and catches them up."""
+    found = list(Endpoint.living.only(*NEEDED))
+    disabled = [one.pk for one in found if one.status == EndpointStatus.DISABLED]
+    if not disabled:
+        return found
+    locked = Endpoint.living.select_for_update(of=("self",), no_key=True).filter(pk__in=disabled).only(*NEEDED).order_by("pk")
+    return [one for one in found if one.status != EndpointStatus.DISABLED] + list(locked)
 
 
 class _Wanted:

@@ -13,7 +13,7 @@ from django.db.models import PROTECT, Exists, OuterRef, QuerySet
 from config.kernel.desk import options
 from config.kernel.flow import leases
 from config.kernel.models import Event, RouteFailure
-from webhooks.enums import DeliveryStatus, SkipReason
+from webhooks.enums import OPEN_STATUSES, DeliveryStatus, SkipReason
 from webhooks.models import Attempt, Batch, Delivery, Receipt, Skip
 
 CHUNK = 1000
@@ -40,6 +40,13 @@ def work(now: datetime, limit: int) -> int:
 def remove(now: datetime) -> int:
     """Remove up to 1,000 rows of each class that is past its time; how many rows in all, those that hang on them not counted."""
     return sum(step(now) for step in _STEPS)
+
+
+def _orphans(now: datetime) -> int:
+    """Give up what is open to a deleted endpoint: an event that was being routed while it was deleted."""
+    left = Delivery.objects.filter(status__in=OPEN_STATUSES, endpoint__deleted_at__isnull=False).order_by()
+    keys = list(left.values_list("pk", flat=True)[:CHUNK])
+    return Delivery.objects.filter(pk__in=keys).update(status=DeliveryStatus.CANCELLED, finished_at=now, next_attempt_at=None)
 
 
 def _deliveries(now: datetime) -> int:
@@ -107,4 +114,13 @@ def _days_ago(now: datetime, option: str) -> datetime:
     return now - timedelta(days=options.get(option))
 
 
-_STEPS: tuple[Callable[[datetime], int], ...] = (_deliveries, _dead_letters, _batches, _skips, _receipt_bodies, _receipts, _events)
+_STEPS: tuple[Callable[[datetime], int], ...] = (
+    _orphans,
+    _deliveries,
+    _dead_letters,
+    _batches,
+    _skips,
+    _receipt_bodies,
+    _receipts,
+    _events,
+)
