@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from config.kernel.desk.admin import BaseAdmin, DeedForm, ReadOnlyAdmin, deed
 from config.kernel.models import EventType
+from webhooks.forms.fields import Headers
 from webhooks.models import Attempt, Batch, Delivery, Endpoint, Receipt, Replay, Skip, Source
 from webhooks.services import deliveries, endpoints, event_types, receipts, replay, sources
 
@@ -52,12 +53,17 @@ class EndpointForm(DeedForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="A secret of your own. Left out: one is made, or the present one stays.",
     )
+    headers = Headers(required=False, help_text="`Name: value`, one a line. A value that is left masked stays as it is.")
 
     class Meta:
         model = Endpoint
         fields = ENDPOINT_FIELDS
         widgets = {"url": forms.URLInput(attrs={"size": 80})}
-        field_classes = {"headers": forms.JSONField}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if isinstance(field := self.fields.get("headers"), Headers):
+            field.stored = self.instance.headers or {}
 
     def deed(self) -> Endpoint:
         values = {name: value for name, value in self.cleaned_data.items() if name in ENDPOINT_FIELDS}
@@ -125,6 +131,13 @@ class EndpointAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return Endpoint.living.all()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look sees no header values: they may be secrets, and Django would draw them as they are."""
+        if self.has_change_permission(request, obj):
+            return super().get_fieldsets(request, obj)
+        typed = {"headers", "new_secret", "id_of_yours"}
+        return [(title, {"fields": [name for name in rest["fields"] if name not in typed]}) for title, rest in self.fieldsets]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         endpoints.delete(obj)

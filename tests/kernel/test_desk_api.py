@@ -24,6 +24,7 @@ from config.kernel.flow import events
 from config.kernel.flow.errors import Conflict, InvalidInput, TemporaryError
 from config.kernel.limits import ratelimit, throttles
 from config.kernel.models import Event, IdempotencyKey, Option
+from config.kernel.wire import crypto
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -363,6 +364,14 @@ def test_the_same_key_starts_once_and_gets_the_same_answer(client):
     assert first.json() == again.json()
     assert again["Idempotent-Replayed"] == "true"
     assert Option.objects.count() == 1
+
+
+def test_the_kept_answer_is_encrypted_because_it_may_show_a_secret(client):
+    first = post(client, "/api/starts", {"a": 1}, **{"Idempotency-Key": "k1"})
+    kept = IdempotencyKey.objects.get().body
+    assert kept
+    assert not any(str(value) in kept for value in first.json().values() if len(str(value)) > 3)
+    assert crypto.decrypt(kept).encode() == first.content
 
 
 def test_without_a_key_every_post_starts(client):

@@ -97,6 +97,20 @@ def test_changing_and_deleting_go_through_the_service(boss):
     assert Endpoint.objects.get().deleted_at is not None
 
 
+@pytest.mark.parametrize("role", ["automation_viewer", "automation_admin"])
+def test_values_of_extra_headers_are_shown_to_nobody(role):
+    endpoint = EndpointFactory(headers={"X-Functions-Key": "opens-the-door"})
+    answer = person(role).get(page(Endpoint, "change", endpoint.pk))
+    assert answer.status_code == 200
+    assert "opens-the-door" not in answer.content.decode()
+
+
+def test_a_header_that_is_left_masked_keeps_its_value(boss):
+    endpoint = EndpointFactory(headers={"X-Functions-Key": "opens-the-door"})
+    boss.post(page(Endpoint, "change", endpoint.pk), {**FORM, "headers": "X-Functions-Key: ********\nX-Team: blue"})
+    assert Endpoint.living.get().headers == {"X-Functions-Key": "opens-the-door", "X-Team": "blue"}
+
+
 def test_actions_are_one_service_call_per_row_and_one_message(boss):
     delivery = DeliveryFactory(status=DeliveryStatus.DEAD)
     answer = boss.post(page(Delivery, "changelist"), {"action": "send_again", "_selected_action": [delivery.pk]}, follow=True)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, InvalidInput
 from config.kernel.models import IdempotencyKey
+from config.kernel.wire import crypto
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -36,7 +37,8 @@ def once(handler: Callable[..., Response], render: Callable[[Any], bytes], reque
         with transaction.atomic():
             response = handler(request, *args, **values)
             if response.status_code < 400:
-                claim.status_code, claim.body = response.status_code, render(response.data).decode()
+                # Encrypted, because an answer may show a new secret this once.
+                claim.status_code, claim.body = response.status_code, crypto.encrypt(render(response.data).decode())
                 claim.save(update_fields=["status_code", "body"])
     finally:
         if claim.status_code is None:
@@ -77,5 +79,6 @@ def _delete_run_out(where: dict[str, Any]) -> None:
 
 
 def _replay(found: IdempotencyKey) -> Response:
-    data = orjson.loads(found.body) if found.body else None
+    body = crypto.decrypt(found.body) if found.body else ""
+    data = orjson.loads(body) if body else None
     return Response(data, status=found.status_code, headers={REPLAYED: "true"})
