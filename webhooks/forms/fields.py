@@ -54,7 +54,7 @@ class Lines(forms.CharField):
     """A list, one item a line."""
 
     def __init__(self, *, rows: int = 4, **options: Any) -> None:
-        super().__init__(widget=forms.Textarea(attrs={**MONO, "rows": rows}), **options)
+        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": rows}), **options})
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else "\n".join(value or [])
@@ -80,7 +80,7 @@ class Headers(forms.CharField):
     """HTTP headers, `Name: value` a line. Stored values are shown masked; a line that is left masked keeps its value."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(widget=forms.Textarea(attrs={**MONO, "rows": 3}), **options)
+        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": 3}), **options})
         self.stored: Mapping[str, str] = {}
 
     def prepare_value(self, value: Any) -> Any:
@@ -103,7 +103,7 @@ class PrettyJSON(forms.JSONField):
 
     def __init__(self, *, rows: int = 5, **options: Any) -> None:
         wrong = {"invalid": "This is no valid JSON. Look for a missing quote, comma or bracket."}
-        super().__init__(widget=forms.Textarea(attrs={**MONO, "rows": rows}), error_messages=wrong, **options)
+        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": rows}), "error_messages": wrong, **options})
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False) if value else ""
