@@ -1,7 +1,6 @@
 """The installation that is measured: real processes on PostgreSQL and Redis, all on loopback, ended with the block. Used by `run`."""
 
 import contextlib
-import os
 import re
 import secrets
 import subprocess
@@ -65,7 +64,7 @@ class House:
         """Starts to count processor time, of the house and of `more` (name → process id)."""
         mine = {name: process.pid for name, process in self.stack.running.items()}
         pid = self.rows.execute("SELECT pg_backend_pid()").fetchone()
-        return Meter({**mine, "receiver": self.receiver.process.pid, "bench": os.getpid(), **_server_pids(pid[0] if pid else 0), **more})
+        return Meter({**mine, "receiver": self.receiver.process.pid, **_server_pids(pid[0] if pid else 0), **more})
 
     def make_type(self, name: str) -> None:
         """An event type of that name, without a schema."""

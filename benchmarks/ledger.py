@@ -1,5 +1,6 @@
 """The ledger: every event that was taken is delivered, dead or still on its way, and was received. Used by scenarios."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,9 @@ def more(first: Ledger, second: Ledger) -> Ledger:
 
 
 def spent(house: House, meter: Any, items: int) -> dict[str, Any]:
-    """Notes: processor milliseconds per item by process, and how much of the machine others used meanwhile."""
+    """Notes: processor milliseconds per item by process, how much of the machine others used meanwhile, and how many items a second
+    would fit into all its cores at that cost: what a disturbed run says of an undisturbed one."""
     seconds, others = meter.read()
     each = {name: round(1000 * amount / max(items, 1), 3) for name, amount in seconds.items() if amount}
-    return {"cpu_ms_per_item": each, "used_by_others": round(others, 3)}
+    most = (os.cpu_count() or 1) * items / total if (total := sum(seconds.values())) else 0.0
+    return {"cpu_ms_per_item": each, "used_by_others": round(others, 3), "per_second_if_alone": round(most)}

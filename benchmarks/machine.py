@@ -3,7 +3,6 @@
 import os
 import platform
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +37,22 @@ def _processor() -> str:
 
 
 class Meter:
-    """Processor time of our processes by name, and the share of the machine that was used by anything else."""
+    """Processor time of our processes by name, and the share of the machine that was used by anything else.
+
+    `bench` is this process with the helpers that it waited for, such as the loader.
+    """
 
     def __init__(self, roots: dict[str, int]) -> None:
         self._roots = roots
         self._begin = time.monotonic()
         self._before = {name: _seconds_of(pid) for name, pid in roots.items()}
+        self._bench = _own_seconds()
         self._all = _busy_seconds()
 
-    def read(self, *, ours: Iterable[str] = ()) -> tuple[dict[str, float], float]:
+    def read(self) -> tuple[dict[str, float], float]:
         """Seconds by name since the start, and how much of all cores (0 to 1) went to processes that are not named in `roots`."""
         spent = {name: max(0.0, _seconds_of(pid) - self._before[name]) for name, pid in self._roots.items()}
+        spent["bench"] = _own_seconds() - self._bench
         whole = (time.monotonic() - self._begin) * (os.cpu_count() or 1)
         others = max(0.0, _busy_seconds() - self._all - sum(spent.values()))
         return spent, min(1.0, others / whole) if whole else 0.0
@@ -67,6 +71,11 @@ def _seconds_of(pid: int) -> float:
     except psutil.Error:
         pass
     return total
+
+
+def _own_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _busy_seconds() -> float:

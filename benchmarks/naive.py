@@ -76,4 +76,4 @@ def enqueue(prefix: str) -> int:
 
 
 if __name__ == "__main__":
-    print(enqueue(sys.argv[1]))
+    enqueue(sys.argv[1])

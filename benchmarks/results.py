@@ -61,6 +61,7 @@ def as_text(results: Sequence[Result], *, machine: Mapping[str, Any]) -> str:
         lines.append(f"  {result.scenario}: {result.method}")
         if result.ledger:
             lines.append("    ledger: " + ", ".join(f"{name} {amount}" for name, amount in result.ledger.items()))
+        lines += [f"    {line}" for line in _disturbance(result.notes)]
         lines += [f"    VOID: {problem}" for problem in result.problems]
     return "\n".join([*lines, "", *(["VOID: a ledger does not add up, so none of these numbers counts."] if is_void(results) else [])])
 
@@ -69,6 +70,17 @@ def _row(figure: Figure) -> tuple[str, str, str, str]:
     sign = "≤" if figure.is_less_better else "≥"
     target = "" if figure.target is None else f"{sign} {_number(figure.target)} {figure.unit}".rstrip()
     return figure.name, f"{_number(figure.value)} {figure.unit}".rstrip(), target, figure.verdict
+
+
+def _disturbance(notes: Mapping[str, Any]) -> list[str]:
+    """How much of the machine others used, and what the processor time says would fit into all of it."""
+    parts = {"": notes} if "used_by_others" in notes else {name: one for name, one in notes.items() if isinstance(one, Mapping)}
+    return [
+        f"{name + ': ' if name else ''}others used {one['used_by_others']:.0%} of the machine; by processor time "
+        f"{one['per_second_if_alone']:,} /s would fit into all of it"
+        for name, one in parts.items()
+        if "used_by_others" in one
+    ]
 
 
 def _number(value: float) -> str:

@@ -31,7 +31,9 @@ def measure(house: House, size: Size) -> Result:
     came = house.receiver.report()["first"].get("/latency", {})
     house.remove(endpoint)
     lags = [at - (load["begin"] + int(name.removeprefix(PREFIX)) / RATE) for name, at in came.items() if name.startswith(PREFIX)]
-    found = ledger.of_events(house, PREFIX, taken=taken, unanswered=load["unanswered"], received=set(came))
+    found = ledger.of_events(
+        house, PREFIX, taken=taken, unanswered=load["unanswered"], received={name for name in came if name.startswith(PREFIX)}
+    )
     return Result(
         "latency",
         f"POST /api/v1/events, {RATE}/s by schedule for {size.seconds:g} s, one endpoint; from the scheduled time to the receiver.",

@@ -25,12 +25,13 @@ def measure(house: House, size: Size) -> Result:
     before, first = _lags(house, "ngh-b-", type, seconds=size.seconds)
     endpoints.append(house.make_endpoint("/hang", type))
     after, second = _lags(house, "ngh-a-", type, seconds=size.seconds)
-    for endpoint in endpoints:
-        house.remove(endpoint)
+    # Before the endpoints go: removing one cancels what is still on its way to it.
     sums = ledger.more(
         ledger.of_events(house, "ngh-b-", taken=first, fan_out=healthy),
         ledger.of_events(house, "ngh-a-", taken=second, fan_out=healthy + 1),
     )
+    for endpoint in endpoints:
+        house.remove(endpoint)
     low, high = percentile(before, 0.99), percentile(after, 0.99)
     return Result(
         "neighbours",
