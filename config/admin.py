@@ -265,3 +265,5 @@ class OurScheduleAdmin(Administered):
 @admin.register(TaskResult)
 class OurTaskResultAdmin(Administered, TaskResultAdmin):
     """Results of tasks that a person reads."""
+
+    change_scope = None

@@ -40,6 +40,7 @@ class Batch(Shipment):
     size = models.PositiveIntegerField()
 
     class Meta:
+        verbose_name_plural = "batches"
         ordering = ["-id"]
         indexes = [
             models.Index(

@@ -17,6 +17,7 @@ class Tally(models.Model):
     value = models.FloatField(default=0)
 
     class Meta:
+        verbose_name_plural = "tallies"
         constraints = [models.UniqueConstraint(fields=["name", "labels"], name="tally_once")]
 
     def __str__(self) -> str:
@@ -145,6 +146,7 @@ class ApiToken(Row):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "API token"
         ordering = ["-id"]
 
     def __str__(self) -> str:
