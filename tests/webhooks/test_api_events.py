@@ -60,6 +60,14 @@ def test_a_bad_event_is_refused_with_a_sentence(admin, body, word):
     assert not Event.objects.exists()
 
 
+def test_an_event_past_the_cap_is_refused_in_a_batch_too_and_alone(admin, settings):
+    settings.OPTIONS = {**settings.OPTIONS, "EVENT_MAX_BYTES": {**settings.OPTIONS["EVENT_MAX_BYTES"], "default": 2000}}
+    large = {"type": "video.failed", "data": {**DATA, "more": "x" * 2000}}
+    answer = admin.post("/api/v1/events/batch", {"events": [{"type": "video.failed", "data": DATA}, large]}).json()
+    assert [one["status"] for one in answer["results"]] == ["created", "refused"]
+    assert admin.post("/api/v1/events", {**large, "events": []}).status_code == 413
+
+
 def test_an_event_past_the_cap_is_413(admin, settings):
     settings.OPTIONS = {**settings.OPTIONS, "EVENT_MAX_BYTES": {**settings.OPTIONS["EVENT_MAX_BYTES"], "default": 2000}}
     answer = admin.post("/api/v1/events", {"type": "video.failed", "data": {**DATA, "fill": "x" * 3000}})

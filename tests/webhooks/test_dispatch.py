@@ -289,6 +289,22 @@ def test_a_hundred_deliveries_cost_few_statements() -> None:
     assert len(counted) <= 15, "\n".join(counted)
 
 
+def test_large_bodies_go_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from webhooks.services.dispatch import claiming
+
+    monkeypatch.setattr(claiming, "LARGE_BYTES", 10)
+    monkeypatch.setattr(claiming, "TOTAL_BYTES", 300)
+    with receivers.ok() as sink:
+        target = outbound.endpoint(sink.url)
+        made = outbound.deliveries(target, 8)
+        taken = claiming.claim(claiming.ready(clock.now()), token="t", room=100, retry_room=100, space=300)
+        assert 1 <= len(taken) < 8
+        assert sum(len(one.body) for one in taken[:-1]) < 300
+        Delivery.objects.update(status="pending", lease_token="", lease_until=None)
+        assert dispatch.drain() == 8
+    assert {request.body for request in sink.requests} == {bytes(one.event.body) for one in made}
+
+
 def test_connections_are_used_again() -> None:
     with receivers.ok() as sink:
         target = outbound.endpoint(sink.url, max_in_flight=2)

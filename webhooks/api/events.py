@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 from django.db.models import Count, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -54,16 +55,25 @@ class Events(Collection):
     )
     def post(self, request: Request) -> Response:
         """Stored, and delivered to everyone who subscribed. The same `id` again answers 200 with the first."""
+        if _is_large(request):
+            raise TooLarge(_too_large())
         done = events.publish_draft(draft(read(EventIn, request).validated_data, request))
         if done.is_new:
             done.event.delivery_count = 0  # type: ignore[union-attr]  # it is not routed yet: nothing to count
         return Response(EventDetail(done.event).data, status=202 if done.is_new else 200)
 
 
+def _is_large(request: Request) -> bool:
+    """Whether the whole body is larger than a single event may be."""
+    return int(request.META.get("CONTENT_LENGTH") or 0) > int(options.get("EVENT_MAX_BYTES"))
+
+
+def _too_large() -> str:
+    return f"The event is larger than {options.get('EVENT_MAX_BYTES')} bytes. Send a reference to the data instead."
+
+
 def draft(sent: dict[str, Any], request: Request) -> events.Draft:
-    """What a program sent, as a draft. Raises TooLarge past EVENT_MAX_BYTES."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > options.get("EVENT_MAX_BYTES") and "events" not in request.data:
-        raise TooLarge(f"The event is larger than {options.get('EVENT_MAX_BYTES')} bytes. Send a reference to the data instead.")
+    """What a program sent, as a draft."""
     return events.Draft(sent["type"], sent["data"], uid=sent.get("id", ""), source=f"program:{request.user.get_username()}"[:80])
 
 
@@ -78,7 +88,8 @@ class EventBatch(View):
         sent = read(EventBatchIn, request).validated_data["events"]
         # One serializer for all: making its fields anew for each event takes longer than checking them.
         checker = EventIn()
-        checked = [_checked(checker, one, request) for one in sent]
+        is_large = _is_large(request)
+        checked = [_checked(checker, one, request, is_large=is_large) for one in sent]
         done = iter(events.publish_many([one for one in checked if isinstance(one, events.Draft)]))
         results = [_result(next(done)) if isinstance(one, events.Draft) else _refused(one) for one in checked]
         counts = {status: sum(result["status"] == status for result in results) for status in ("created", "duplicate", "refused")}
@@ -92,8 +103,11 @@ def _result(done: events.Published) -> dict[str, Any]:
     return {"id": done.event.uid, "status": "created" if done.is_new else "duplicate", "errors": []}
 
 
-def _checked(checker: EventIn, one: dict[str, Any], request: Request) -> events.Draft | ValidationError:
+def _checked(checker: EventIn, one: dict[str, Any], request: Request, *, is_large: bool) -> events.Draft | ValidationError:
+    """The draft, or what is wrong with it. `is_large`: the batch is, so each of its events is measured."""
     try:
+        if is_large and len(orjson.dumps(one)) > options.get("EVENT_MAX_BYTES"):
+            raise ValidationError({"data": [_too_large()]})
         return draft(checker.run_validation(one), request)
     except ValidationError as error:
         return error

@@ -3,12 +3,13 @@
 Which endpoints may be sent to is asked first; then one statement leases rows, so that two workers never take the same one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import BinaryField, Case, F, When
 
 from config.kernel.desk import options
 from config.kernel.flow import clock
@@ -25,6 +26,9 @@ RENEW_SECONDS = 5
 TOTAL = 400
 CROWDED_SHARE = 0.25
 CROWDED_EACH = 4
+# Bodies above LARGE_BYTES are read one by one, and no more of them than TOTAL_BYTES are in flight in a process.
+LARGE_BYTES = 262_144
+TOTAL_BYTES = 64 * 1024 * 1024
 # Second tries may take this share; the rest is kept for first ones.
 RETRY_SHARE = 0.75
 
@@ -89,8 +93,11 @@ def ready(now: datetime) -> list[Ready]:
         ]
 
 
-def claim(found: Iterable[Ready], *, token: str, room: int, retry_room: int) -> list[Claimed]:
-    """Lease up to `room` rows of these endpoints under `token`, at most `retry_room` of them second tries."""
+def claim(found: Iterable[Ready], *, token: str, room: int, retry_room: int, space: int = TOTAL_BYTES) -> list[Claimed]:
+    """Lease up to `room` rows of these endpoints under `token`, at most `retry_room` of them second tries.
+
+    `space`: how many bytes of large bodies may be added to what is in flight; one such body is taken however large it is.
+    """
     now = clock.now()
     is_crowded = room < TOTAL * CROWDED_SHARE
     singles, batches = [], []
@@ -107,7 +114,7 @@ def claim(found: Iterable[Ready], *, token: str, room: int, retry_room: int) -> 
     more = (
         _take("webhooks_batch", statements.BATCH_IN_TURN, batches, {**limits, "room": room - len(rows)}, is_batch=True) if batches else []
     )
-    return _with_events(rows) + _with_bodies(more)
+    return _with_events(rows, token=token, space=space) + _with_bodies(more)
 
 
 def renew(keys: Sequence[tuple[bool, int]], *, token: str) -> None:
@@ -199,15 +206,21 @@ def _candidates(parts: dict[str, str], rooms: Sequence[Room], limits: dict[str, 
     return " UNION ALL ".join(f"SELECT * FROM ({one})" for one in each)  # noqa: S608 - whole numbers only
 
 
-def _with_events(rows: Sequence[Row]) -> list[Claimed]:
-    """The deliveries with the names and bytes of their events, in one statement."""
+def _with_events(rows: Sequence[Row], *, token: str, space: int) -> list[Claimed]:
+    """The deliveries with the names and bytes of their events, in one statement; large ones that there is no space for are given back."""
     if not rows:
         return []
-    wanted = Event.objects.filter(pk__in={row[3] for row in rows}).values_list("pk", "uid", "type", "body", "created_at")
+    small: Any = Case(When(size__lte=LARGE_BYTES, then=F("body")), output_field=BinaryField())
+    wanted = Event.objects.filter(pk__in={row[3] for row in rows}).values_list("pk", "uid", "type", small, "created_at", "size")
     events = {row[0]: row[1:] for row in wanted}
-    found = []
+    large = _large_bodies({pk: event[4] for pk, event in events.items() if event[2] is None}, space)
+    found, left = [], []
     for pk, uid, endpoint_id, event_id, count, before, correlation_id in rows:
-        message_uid, event_type, body, created_at = events[event_id]
+        message_uid, event_type, body, created_at, _ = events[event_id]
+        body = large.get(event_id) if body is None else body
+        if body is None:
+            left.append(pk)
+            continue
         one = Claimed(
             id=pk,
             uid=uid,
@@ -222,6 +235,20 @@ def _with_events(rows: Sequence[Row]) -> list[Claimed]:
             event_created_at=created_at,
         )
         found.append(one)
+    if left:
+        # Their lease ends at once: whoever has space takes them.
+        Delivery.objects.filter(pk__in=left, lease_token=token).update(lease_until=clock.now() - timedelta(milliseconds=1))
+    return found
+
+
+def _large_bodies(sizes: Mapping[int, int], space: int) -> dict[int, bytes]:
+    """Bodies by event, oldest first, until the space is used up."""
+    found: dict[int, bytes] = {}
+    for pk in sorted(sizes):
+        if space <= 0:
+            break
+        found[pk] = bytes(Event.objects.values_list("body", flat=True).get(pk=pk))
+        space -= sizes[pk]
     return found
 
 

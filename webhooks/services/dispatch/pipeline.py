@@ -56,14 +56,16 @@ class Pipeline:
         room = claiming.TOTAL - len(self._in_flight)
         if self._left is not None:
             room = min(room, self._left)
-        if room <= 0 or stopping.is_set() or time.monotonic() < self._look_at:
+        space = claiming.TOTAL_BYTES - sum(len(claimed.body) for claimed, _ in self._in_flight.values())
+        if min(room, space) <= 0 or stopping.is_set() or time.monotonic() < self._look_at:
             return 0
         self._look_at = time.monotonic() + LOOK_SECONDS
         retries = sum(claimed.is_retry for claimed, _ in self._in_flight.values())
         found = agenda.ready(clock.now())
         if not found:
             return 0
-        claimed = claiming.claim(found, token=self.token, room=room, retry_room=int(claiming.TOTAL * claiming.RETRY_SHARE) - retries)
+        retry_room = int(claiming.TOTAL * claiming.RETRY_SHARE) - retries
+        claimed = claiming.claim(found, token=self.token, room=room, retry_room=retry_room, space=space)
         self._send(claimed)
         return len(claimed)
 
