@@ -1,6 +1,9 @@
 """Registers the app webhooks."""
 
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class WebhooksConfig(AppConfig):
@@ -14,3 +17,11 @@ class WebhooksConfig(AppConfig):
         from webhooks.services import welcome
 
         starters.register("webhooks.welcome", welcome.prepare)
+        post_migrate.connect(make_github_source, sender=self, dispatch_uid="webhooks.make_github_source")
+
+
+def make_github_source(**_: Any) -> None:
+    """After every migration: the source `github`, where GITHUB_WEBHOOK_SECRET is set. Its first request would make it too."""
+    from webhooks.services import sources
+
+    sources.ensure_github()
