@@ -47,14 +47,16 @@ def test_a_hundred_requests_of_one_process_use_one_connection():
     assert connection.connection is before
 
 
+LEVELS = "import django, logging; django.setup(); print([logging.getLogger(one).isEnabledFor(10) for one in ('automation', 'webhooks')])"
+
+
 @pytest.mark.pure
 @pytest.mark.parametrize(("given", "is_enabled"), [("DEBUG", "True"), ("INFO", "False")])
 def test_the_logger_of_automation_has_a_level_of_its_own(tmp_path, given, is_enabled):
-    code = (
         "import django, logging; django.setup(); print([logging.getLogger(name).isEnabledFor(10) for name in {names}])"
     )
     environ = environment.of_process(tmp_path, DJANGO_SETTINGS_MODULE="config.settings.base", AUTOMATION_LOG_LEVEL=given)
-    done = subprocess.run([sys.executable, "-c", code], cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", LEVELS], cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"[{is_enabled}, False]"
 
 
