@@ -1,0 +1,72 @@
+"""Something to look at: an installation in which every list has rows and every state occurs. Called by `manage.py screenshots`."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+from tests.support import receivers
+from tests.support.stack import Stack, until
+
+GITHUB_SECRET = b"It's a Secret to Everybody"
+
+
+def fill(house: Stack) -> None:
+    """Endpoints that work, fail, are paused and disabled; events of programs and of GitHub; a refused request; a replay."""
+    with receivers.ok() as good, receivers.failing(2) as shaky, receivers.status(500) as bad:
+        made = _endpoint(house, good, "Shop backend", ["video.*", "system.status"])
+        _endpoint(house, shaky, "Data warehouse", ["system.status"], retry_schedule=[1, 2, 4])
+        _endpoint(house, bad, "Old billing server", ["system.status"], retry_attempts=0)
+        _endpoint(house, good, "Everything from GitHub", ["github.*"])
+        paused = _endpoint(house, good, "Mail service", ["system.status"])
+        disabled = _endpoint(house, good, "Partner portal", ["video.failed"])
+        _do(house, f"/api/v1/webhooks/endpoints/{paused}/pause", {"reason": "The mail service moves today."})
+        _do(house, f"/api/v1/webhooks/endpoints/{disabled}/disable", {"reason": "The partner's contract ended."})
+        _do(house, "/api/v1/webhooks/sources", {"slug": "payments", "preset": "standard"})
+        for number in range(12):
+            given = {"machine": f"web-{number % 3}", "status": "healthy", "load": number / 10}
+            _do(house, "/api/v1/events", {"type": "system.status", "data": given, "subject": f"machine:web-{number % 3}"})
+        for name, payload in _GITHUB.items():
+            _push(house, name, payload)
+        unsigned = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "unsigned", "Authorization": ""}
+        _do(house, "/api/v1/webhooks/github", b"{}", refused=401, headers=unsigned)
+        _settle(house)
+        _do(house, f"/api/v1/webhooks/endpoints/{made}/replays", {"since": "2020-01-01T00:00:00Z"})
+        _settle(house)
+
+
+_REPOSITORY = {"full_name": "octo/shop", "name": "shop", "default_branch": "main"}
+_GITHUB = {
+    "push": {"ref": "refs/heads/main", "after": "a" * 40, "repository": _REPOSITORY},
+    "ping": {"zen": "Keep it logically awesome.", "hook_id": 1, "repository": _REPOSITORY},
+    "pull_request": {
+        "action": "opened",
+        "number": 42,
+        "pull_request": {"number": 42, "title": "Faster checkout"},
+        "repository": _REPOSITORY,
+    },
+}
+
+
+def _endpoint(house: Stack, receiver: receivers.Receiver, description: str, events: list[str], **fields: Any) -> str:
+    given = {"url": receiver.url, "description": description, "events": events, **fields}
+    return str(_do(house, "/api/v1/webhooks/endpoints", given).json()["id"])
+
+
+def _push(house: Stack, name: str, payload: dict[str, Any]) -> None:
+    body = json.dumps(payload).encode()
+    signature = "sha256=" + hmac.new(GITHUB_SECRET, body, hashlib.sha256).hexdigest()
+    headers = {"X-GitHub-Event": name, "X-GitHub-Delivery": f"demo-{name}", "X-Hub-Signature-256": signature, "Authorization": ""}
+    _do(house, "/api/v1/webhooks/github", body, headers=headers)
+
+
+def _settle(house: Stack) -> None:
+    """Until only the paused endpoint's deliveries are open."""
+    sending = "/api/v1/webhooks/deliveries?status=retrying&status=sending"
+    until(lambda: house.call(sending).json()["count"] == 0, seconds=60, what="every retry having ended")
+
+
+def _do(house: Stack, path: str, body: Any, *, refused: int = 0, **options: Any) -> Any:
+    answer = house.call(path, body, **options)
+    assert answer.status < 400 or answer.status == refused, (path, answer.status, answer.body)
+    return answer
