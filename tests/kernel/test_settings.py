@@ -53,8 +53,6 @@ LEVELS = "import django, logging; django.setup(); print([logging.getLogger(one).
 @pytest.mark.pure
 @pytest.mark.parametrize(("given", "is_enabled"), [("DEBUG", "True"), ("INFO", "False")])
 def test_the_logger_of_automation_has_a_level_of_its_own(tmp_path, given, is_enabled):
-        "import django, logging; django.setup(); print([logging.getLogger(name).isEnabledFor(10) for name in {names}])"
-    )
     environ = environment.of_process(tmp_path, DJANGO_SETTINGS_MODULE="config.settings.base", AUTOMATION_LOG_LEVEL=given)
     done = subprocess.run([sys.executable, "-c", LEVELS], cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"[{is_enabled}, False]"
