@@ -110,7 +110,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     list_display = ["short_uid", "created_at", "channel", "urgency", "title", "status", "attempts", "read_at"]
     list_filter = ["channel", "urgency", "status"]
     search_fields = ["title", "=subject"]
-    actions = [deed("Mark as read", _mark_read, scope="metrics:view")]
+    actions = [deed("Mark as read", _mark_read, scope="alerts:acknowledge")]
 
 
 @admin.register(Component)

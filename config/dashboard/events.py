@@ -11,8 +11,8 @@ from config.dashboard import story
 from config.dashboard.forms import PublishForm
 from config.kernel.flow import events
 from config.kernel.flow.errors import InvalidInput
-from config.look import pages
 from config.kernel.models import Event, EventType, RouteFailure
+from config.look import pages
 
 STATES = (("waiting", "Waiting for routing"), ("failed", "Not taken by someone"), ("stopped", "Stored, not routed"))
 BODY_SHOWN_BYTES = 262_144
@@ -127,7 +127,7 @@ def _described(form: PublishForm) -> EventType | None:
     return EventType.objects.filter(name=form["type"].value() or "").first()
 
 
-@pages.deed("events:publish")
+@pages.deed("webhooks:manage")
 def reroute(request: HttpRequest, uid: str) -> HttpResponse:
     """`/events/<uid>/reroute`"""
     event = pages.one(Event, uid, what="event")

@@ -16,11 +16,11 @@ from django.views.decorators.http import require_POST
 from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import capture
-from config.look import pages
-from config.look.charts import Bar
 from config.kernel.models import Event, Notification, RouteFailure
 from config.kernel.plugins.contracts import Panel, panels
 from config.kernel.watch import health, notifications
+from config.look import pages
+from config.look.charts import Bar
 
 HOURS = 24
 

@@ -268,7 +268,11 @@ if LOG_DIR:
     Path(LOG_DIR).mkdir(parents=True, exist_ok=True)
     LOGGING["formatters"]["text"] = {"()": "config.kernel.watch.logs.TextFormatter"}
     LOGGING["handlers"]["daily"] = {"class": "config.kernel.watch.logs.DailyFileHandler", "folder": LOG_DIR, "formatter": "json"}
-    LOGGING["handlers"]["engine"] = {"class": "logging.handlers.WatchedFileHandler", "filename": f"{LOG_DIR}/engine.log", "formatter": "text"}
+    LOGGING["handlers"]["engine"] = {
+        "class": "logging.handlers.WatchedFileHandler",
+        "filename": f"{LOG_DIR}/engine.log",
+        "formatter": "text",
+    }
     LOGGING["root"]["handlers"] += ["daily", "engine"]
 
 # --- browsers ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from config.kernel.flow import clock, events, jobs, leases, routing
+from config.kernel.flow.errors import Conflict
 from config.kernel.models import Event, Notification, RouteFailure
 from config.kernel.plugins.contracts import subscribers
 
@@ -102,3 +103,12 @@ def test_routing_a_hundred_events_takes_a_handful_of_statements(listener, django
     events.publish_many([events.Draft("kernel.nobody_listens", {}, source="inbound:test") for _ in range(100)])
     with django_assert_max_num_queries(16):
         assert routing.route() == 100
+
+
+def test_a_test_for_one_endpoint_is_not_routed_to_everybody():
+    [event] = publish("a")
+    Event.objects.update(routed_at=clock.now(), route_note=f"{events.FOR_ONE}wh_1")
+    event.refresh_from_db()
+    with pytest.raises(Conflict, match="one endpoint"):
+        events.reroute(event)
+    assert Event.objects.get().routed_at is not None

@@ -175,8 +175,8 @@ def test_second_tries_leave_room_for_first_ones() -> None:
 
 def test_a_hanging_endpoint_holds_up_nobody() -> None:
     with receivers.hang() as stuck, receivers.ok() as sink:
-        slow, quick = outbound.endpoint(stuck.url, timeout_seconds=1), outbound.endpoint(sink.url)
-        outbound.deliveries(slow, 20, due_in=-60)
+        slow, quick = outbound.endpoint(stuck.url, timeout_seconds=5), outbound.endpoint(sink.url)
+        outbound.deliveries(slow, 10, due_in=-60)
         outbound.deliveries(quick, 200)
         last_quick: list[int] = []
         record = recording.record

@@ -235,7 +235,7 @@ def send_test(endpoint: Endpoint, *, type: str = "system.status", data: Any = No
     if endpoint.status == EndpointStatus.DISABLED:
         raise Conflict("The endpoint is disabled. Enable it before you send a test.")
     event = events.publish(type, data=fanout.test_data(type) if data is None else data, subject=endpoint)
-    Event.objects.filter(pk=event.pk).update(routed_at=clock.now(), route_note=f"test for {endpoint.uid}")
+    Event.objects.filter(pk=event.pk).update(routed_at=clock.now(), route_note=f"{events.FOR_ONE}{endpoint.uid}")
     delivery = Delivery.objects.create(event=event, endpoint=endpoint, correlation_id=event.correlation_id)
     jobs.nudge("webhooks.deliver")
     return delivery

@@ -13,9 +13,10 @@ from django.db.models import Model
 
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, event_types, jobs
-from config.kernel.flow.errors import InvalidInput
+from config.kernel.flow.errors import Conflict, InvalidInput
 from config.kernel.models import Event, EventType
 from config.kernel.models.base import new_uid
+from config.kernel.watch import audit
 from config.kernel.watch.audit import subject_of
 
 # What others call through this module.
@@ -24,6 +25,8 @@ matches = event_types.matches
 
 UID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 INBOUND = "inbound:"
+# The note of an event that one endpoint alone got; it is never routed.
+FOR_ONE = "test for "
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,13 @@ def handling(event: Event) -> Iterator[None]:
 
 
 def reroute(event: Event) -> None:
-    """Have every subscriber hear the event once more; they are idempotent, so nothing is done twice."""
+    """Have every subscriber hear the event once more; they are idempotent, so nothing is done twice.
+
+    Raises Conflict for a test that was meant for one endpoint alone.
+    """
+    if event.route_note.startswith(FOR_ONE):
+        raise Conflict("This event is a test for one endpoint; nobody else hears it. Send the endpoint another test instead.")
+    audit.record("event.rerouted", event)
     event.route_failures.all().delete()
     Event.objects.filter(pk=event.pk).update(routed_at=None, route_note="", lease_token="", lease_until=None)
     jobs.nudge("kernel.route")

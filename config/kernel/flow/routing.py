@@ -1,9 +1,10 @@
 """Hands stored events to every subscriber. Run as the duty `kernel.route`, by nudge and by sweep."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
 from config.kernel.flow import clock, leases
@@ -14,6 +15,8 @@ from config.kernel.plugins.contracts import Subscriber, duties, subscribers
 from config.kernel.watch import notifications
 
 LEASE_SECONDS = 20
+# The number of the advisory lock that routers of all processes take in turn: "steward" read as ASCII, shortened.
+ROUTERS = 0x73746577617264
 # A list handed to a subscriber holds at most this many bytes of events (a single larger one goes alone).
 MOST_BYTES = 8 * 1024 * 1024
 AGAIN = backoff.Policy(strategy="exponential", base_seconds=5, max_attempts=10, max_delay_seconds=3600)
@@ -36,6 +39,29 @@ class Route:
 
 def route(*, limit: int = 100) -> int:
     """Lease up to `limit` unrouted events and let every subscriber hear them; how many were routed."""
+    with _in_turn():
+        return _route(limit)
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    """One router at a time: two at once could hand a later event to an endpoint before an earlier one, which breaks its order.
+
+    The lock belongs to the connection, so that a killed router leaves none behind. SQLite has one process, which routes in turn.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [ROUTERS])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [ROUTERS])
+
+
+def _route(limit: int) -> int:
     token, rows = leases.claim(Event.objects.filter(routed_at__isnull=True).defer("body"), limit=limit, seconds=LEASE_SECONDS)
     for group in _by_size(rows):
         keys = [row.pk for row in group]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.management.deeds import Deed, DeedCommand, moment
 from config.kernel.flow.errors import Conflict, NotFound
+from config.kernel.management.deeds import Deed, DeedCommand, moment
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.services import deliveries, endpoints

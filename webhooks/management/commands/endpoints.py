@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.flow.errors import NotFound
+from config.kernel.management.deeds import Deed, DeedCommand
 from webhooks.models import Endpoint
 from webhooks.services import endpoints
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.flow import events
 from config.kernel.flow.errors import InvalidInput, NotFound
+from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.models import Event, EventType
 from webhooks.models import Delivery, Skip
 

@@ -4,8 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.management.deeds import Deed, DeedCommand, moment, show_progress
 from config.kernel.flow.errors import Conflict, NotFound
+from config.kernel.management.deeds import Deed, DeedCommand, moment, show_progress
 from webhooks.enums import ReplayStatus
 from webhooks.models import Endpoint, Replay
 from webhooks.services import replay

@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from config.kernel.management.deeds import Deed, DeedCommand
 from config.kernel.flow.errors import InvalidInput, NotFound
+from config.kernel.management.deeds import Deed, DeedCommand
 from webhooks.enums import Preset
 from webhooks.models import Source
 from webhooks.services import sources

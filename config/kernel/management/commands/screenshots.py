@@ -80,8 +80,8 @@ def _house(url: str) -> Iterator[tuple[str, str]]:
     from tests.support import demo, stack
 
     with tempfile.TemporaryDirectory(prefix="steward-screenshots-") as folder, stack.installation(Path(folder)) as house:
-        demo.fill(house)
-        yield house.url, house.environ["ADMIN_PASSWORD"]
+        with demo.filled(house):
+            yield house.url, house.environ["ADMIN_PASSWORD"]
 
 
 def _name(path: str) -> str:
