@@ -243,17 +243,17 @@ class OurGroupAdmin(Administered, GroupAdmin):
 
 
 @admin.register(PeriodicTask)
-class OurPeriodicTaskAdmin(Administered, PeriodicTaskAdmin):  # type: ignore[misc]
+class OurPeriodicTaskAdmin(Administered, PeriodicTaskAdmin):
     """Schedules; the beat follows a change without a restart."""
 
 
 @admin.register(CrontabSchedule)
-class OurCrontabAdmin(Administered, CrontabScheduleAdmin):  # type: ignore[misc]
+class OurCrontabAdmin(Administered, CrontabScheduleAdmin):
     """Times of day."""
 
 
 @admin.register(ClockedSchedule)
-class OurClockedAdmin(Administered, ClockedScheduleAdmin):  # type: ignore[misc]
+class OurClockedAdmin(Administered, ClockedScheduleAdmin):
     """Single moments."""
 
 

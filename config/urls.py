@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
 
+from config.dashboard import status
 from config.kernel.desk import problems
-from config.kernel.watch import status
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", status.health_page, name="health"),
