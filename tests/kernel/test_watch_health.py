@@ -9,10 +9,11 @@ import pytest
 from django.db import OperationalError
 from django.test import RequestFactory
 
+from config.dashboard import status
 from config.kernel.flow import clock
 from config.kernel.models import Component, Event, EventType, Lease
 from config.kernel.plugins.contracts import Probed, probes
-from config.kernel.watch import health, heartbeat, status
+from config.kernel.watch import health, heartbeat
 from config.kernel.watch import probes as kernel_probes
 
 pytestmark = pytest.mark.django_db
