@@ -10,6 +10,9 @@ from django.utils.safestring import SafeString
 
 NOTHING = "\N{EN DASH}"
 
+# Parts of our names that people do not write in lower case.
+SPELT = {"github": "GitHub", "api": "API", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
 # Which colour and shape a state's word gets. A word that is missing here is drawn as `off`.
 TONES = {
     "ok": "healthy delivered accepted sent active closed completed enabled success ok resolved routed done good valid applied approved",

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import time_machine
+from django.contrib.auth.models import AnonymousUser, User
 from django.template import Context, Template
+from django.template.loader import render_to_string
 from django.test import RequestFactory
 
 from config.look import charts, pages, words
@@ -20,6 +22,19 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 def draw(text, query="", **values):
     request = RequestFactory().get(f"/things{query}")
     return Template("{% load steward %}" + text).render(Context({"request": request, **values}))
+
+
+@pytest.mark.parametrize(("name", "told"), [("half_open", "half open"), ("github_api", "GitHub API"), ("redis", "redis")])
+def test_a_name_of_ours_is_written_as_people_write_it(name, told):
+    assert draw("{{ name|plain }}", name=name) == told
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_an_empty_list_offers_only_what_its_reader_may_do(may):
+    request = RequestFactory().get("/")
+    request.user = User(is_active=True, is_superuser=True) if may else AnonymousUser()
+    given = {"request": request, "title": "Nothing", "url": "/do", "action": "Do it", "scope": "events:publish"}
+    assert ("Do it" in render_to_string("components/empty.html", given)) is may
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Something to look at: an installation in which every list has rows and every state occurs. Called by `manage.py screenshots`."""
 
+import contextlib
 import hashlib
 import hmac
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tests.support import receivers
@@ -11,8 +13,12 @@ from tests.support.stack import Stack, until
 GITHUB_SECRET = b"It's a Secret to Everybody"
 
 
-def fill(house: Stack) -> None:
-    """Endpoints that work, fail, are paused and disabled; events of programs and of GitHub; a refused request; a replay."""
+@contextlib.contextmanager
+def filled(house: Stack) -> Iterator[None]:
+    """Endpoints that work, fail, are paused and disabled; events of programs and of GitHub; a refused request; a replay.
+
+    Their receivers answer within the block.
+    """
     with receivers.ok() as good, receivers.failing(2) as shaky, receivers.status(500) as bad:
         made = _endpoint(house, good, "Shop backend", ["video.*", "system.status"])
         _endpoint(house, shaky, "Data warehouse", ["system.status"], retry_schedule=[1, 2, 4])
@@ -33,6 +39,7 @@ def fill(house: Stack) -> None:
         _settle(house)
         _do(house, f"/api/v1/webhooks/endpoints/{made}/replays", {"since": "2020-01-01T00:00:00Z"})
         _settle(house)
+        yield
 
 
 _REPOSITORY = {"full_name": "octo/shop", "name": "shop", "default_branch": "main"}

@@ -61,6 +61,8 @@ def pictures(
         seen.add(name)
         for page in pages.values():
             page.goto(f"{url}{path}", wait_until="networkidle")
+            # Some pages are drawn by scripts after everything has come.
+            page.locator("h1, h2").first.wait_for()
         yield _take(pages, watch, name, path, to)
         waiting += _links(pages[browser.WIDE]) if follow else []
 

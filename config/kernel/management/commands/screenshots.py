@@ -79,9 +79,12 @@ def _house(url: str) -> Iterator[tuple[str, str]]:
         return
     from tests.support import demo, stack
 
-    with tempfile.TemporaryDirectory(prefix="steward-screenshots-") as folder, stack.installation(Path(folder)) as house:
-        with demo.filled(house):
-            yield house.url, house.environ["ADMIN_PASSWORD"]
+    with (
+        tempfile.TemporaryDirectory(prefix="steward-screenshots-") as folder,
+        stack.installation(Path(folder)) as house,
+        demo.filled(house),
+    ):
+        yield house.url, house.environ["ADMIN_PASSWORD"]
 
 
 def _name(path: str) -> str:
