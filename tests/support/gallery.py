@@ -60,7 +60,7 @@ def pictures(
             continue
         seen.add(name)
         for page in pages.values():
-            page.goto(f"{url}{path}", wait_until="networkidle")
+            page.goto(f"{url}{path}")
             # Some pages are drawn by scripts after everything has come.
             page.locator("h1, h2").first.wait_for()
         yield _take(pages, watch, name, path, to)

@@ -186,8 +186,14 @@ def _begin(stack: Stack) -> None:
         stack.token = stack.manage("shell", "-v", "0", "-c", MAKE_ADMIN).strip()
     for name in stack.commands:
         stack.start(name)
-    until(lambda: is_healthy(stack), seconds=90, what="/health answering healthy")
+    until(lambda: is_healthy(stack) or _ended(stack), seconds=90, what="/health answering healthy")
+    assert not _ended(stack), f"{', '.join(_ended(stack))} ended at once"
     stack.token = stack.token or _first_words(stack)["token"]
+
+
+def _ended(stack: Stack) -> list[str]:
+    """The parts that are running no more: waiting for them is in vain."""
+    return [name for name, process in stack.running.items() if process.poll() is not None]
 
 
 def _first_words(stack: Stack) -> Any:

@@ -49,7 +49,14 @@ class Command(BaseCommand):
         taken = []
         try:
             with browser.running() as chromium, _house(url) as (address, password):
-                told = {"password": password, "first": first, "name_of": _name, "to": folder, "scheme": scheme, "follow": not path}
+                told: dict[str, Any] = {
+                    "password": password,
+                    "first": first,
+                    "name_of": _name,
+                    "to": folder,
+                    "scheme": scheme,
+                    "follow": not path,
+                }
                 for picture in gallery.pictures(chromium, address, **told):
                     taken.append(picture)
                     self._tell(picture, quiet=as_json)
