@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from config.kernel.desk.admin import BaseAdmin, DeedForm, ReadOnlyAdmin, deed
 from config.kernel.models import EventType
 from webhooks.forms.fields import Headers
-from webhooks.models import Attempt, Batch, Delivery, Endpoint, Receipt, Replay, Skip, Source
+from webhooks.models import Attempt, Batch, Delivery, Endpoint, Installation, Receipt, Replay, Skip, Source
 from webhooks.services import deliveries, endpoints, event_types, receipts, replay, sources
 
 VIEW, MANAGE = "webhooks:view", "webhooks:manage"
@@ -338,3 +338,14 @@ class ReceiptAdmin(ReadOnlyAdmin):
     def body_text(self, receipt: Receipt) -> str:
         """The first 64 kB of what came."""
         return bytes(receipt.body or b"")[:65536].decode(errors="replace")
+
+
+@admin.register(Installation)
+class InstallationAdmin(ReadOnlyAdmin):
+    """Where a GitHub app is installed."""
+
+    view_scope = VIEW
+    list_display = ["account", "installation_id", "source", "is_active", "changed_at"]
+    list_filter = ["is_active", "source"]
+    search_fields = ["account", "=installation_id"]
+    list_select_related = ["source"]

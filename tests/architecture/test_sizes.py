@@ -16,6 +16,7 @@ CROWDED = {
     "config/kernel/flow": "one file a step on the path of an event, and the words they share",
     "config/kernel/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "webhooks/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
+    "webhooks/services": "one module a kind of deed; what sends is a package of its own already",
     "tests/support": "one helper a kind of thing that tests start or make",
     "tests/kernel": "one module for each module of the kernel",
     "tests/webhooks": "one module for each module of the app",

@@ -2,7 +2,8 @@
 
 from webhooks.models.delivery import Attempt, Batch, Delivery, Replay, Skip
 from webhooks.models.endpoint import Endpoint
+from webhooks.models.installation import Installation
 from webhooks.models.receipt import Receipt
 from webhooks.models.source import Source
 
-__all__ = ["Attempt", "Batch", "Delivery", "Endpoint", "Receipt", "Replay", "Skip", "Source"]
+__all__ = ["Attempt", "Batch", "Delivery", "Endpoint", "Installation", "Receipt", "Replay", "Skip", "Source"]
