@@ -66,6 +66,7 @@ class Delivery(Shipment):
     correlation_id = models.CharField(max_length=64, blank=True, default="")
 
     class Meta:
+        verbose_name_plural = "deliveries"
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["event", "endpoint"], name="delivery_once")]
         indexes = [
