@@ -6,6 +6,7 @@ from celery import Celery, signals
 from celery.app.amqp import AMQP
 from django.db import close_old_connections
 from kombu import Connection
+from kombu.transport.redis import Channel
 
 # Celery itself waits longer each time, up to half a minute: as long as nothing is done after the broker is back.
 RECONNECT_SECONDS = 2
@@ -25,6 +26,10 @@ class Wires(AMQP):
 
     Connection = Impatient
 
+
+# Handing back unacknowledged messages while the broker is away raises inside kombu and ends the worker. Nothing is lost without it:
+# a message is only a nudge, and the sweep finds what its rows ask for.
+Channel.do_restore = False
 
 app = Celery("steward", amqp=Wires)
 app.config_from_object("django.conf:settings", namespace="CELERY")
