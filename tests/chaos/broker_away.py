@@ -5,7 +5,7 @@ import time
 
 from tests.chaos import publishing
 from tests.chaos.arrivals import Arrivals
-from tests.chaos.blows import NORMAL_SECONDS
+from tests.chaos.blows import NORMAL_SECONDS, PATIENCE
 from tests.chaos.publishing import FROM_GITHUB, PROGRAM, Publisher
 from tests.chaos.scenario import Findings
 from tests.support import receivers
@@ -36,7 +36,11 @@ def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
         time.sleep(max(0.0, away_seconds - (time.monotonic() - stopped)))
         house.own.redis.start()
         back = time.monotonic()
-        until(lambda: arrivals.count() >= size, seconds=2 * NORMAL_SECONDS + size / 100, what="every event after Redis came back")
+        until(
+            lambda: arrivals.count() >= size,
+            seconds=2 * PATIENCE[scale] * NORMAL_SECONDS + size / 100,
+            what="every event after Redis came back",
+        )
         seconds = round(time.monotonic() - back, 2)
         waiting = _waiting(house)
         house.call(f"/api/v1/webhooks/endpoints/{endpoint}", method="DELETE")
@@ -51,8 +55,8 @@ def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
         "nudges_waiting": waiting,
     }
     findings.expect(not publisher.refused, f"refused while Redis was away: {dict(publisher.refused)}")
-    findings.expect(publisher.slowest_seconds <= ANSWER_SECONDS, f"an answer took {publisher.slowest_seconds:.1f} s")
-    findings.expect(seconds <= NORMAL_SECONDS + size / 100, f"it took {seconds} s until all was delivered")
+    findings.expect(publisher.slowest_seconds <= PATIENCE[scale] * ANSWER_SECONDS, f"an answer took {publisher.slowest_seconds:.1f} s")
+    findings.expect(seconds <= PATIENCE[scale] * NORMAL_SECONDS + size / 100, f"it took {seconds} s until all was delivered")
     findings.expect(waiting <= MOST_WAITING, f"{waiting} nudges were waiting in Redis")
     return findings
 

@@ -35,7 +35,7 @@ def run(house: Stack, *, scale: str, rng: random.Random) -> Findings:
     markers = [f"led-{rng.randrange(16**6):06x}-{number:05d}" for number in range(size)]
     with receivers.serve(_thoughtful) as receiver:
         endpoint = publishing.subscribe(house, receiver.url, [PROGRAM, FROM_GITHUB])
-        book = _Book(house, endpoint, Publisher(house), Arrivals(receiver))
+        book = _Book(house, endpoint, Publisher(house), Arrivals(receiver), scale=scale)
         for number, (name, strike) in enumerate(order):
             book.round(name, strike, markers[number :: len(order)], rng)
         book.close()
@@ -51,9 +51,10 @@ def _thoughtful(receiver: Receiver, connection: socket.socket, request: Received
 class _Book:
     """Both sides of the ledger, and what is found in them."""
 
-    def __init__(self, house: Stack, endpoint: str, publisher: Publisher, arrivals: Arrivals) -> None:
+    def __init__(self, house: Stack, endpoint: str, publisher: Publisher, arrivals: Arrivals, *, scale: str) -> None:
         self.house, self.endpoint, self.publisher, self.arrivals = house, endpoint, publisher, arrivals
         self.findings = Findings()
+        self.normal_seconds = blows.NORMAL_SECONDS * blows.PATIENCE[scale]
         self.in_flight = 0
         self.most_bytes: Counter[str] = Counter()
 
@@ -72,7 +73,7 @@ class _Book:
             self.most_bytes[part] = max(self.most_bytes[part], size)
         self.findings.blows.append({"blow": name, "in_flight": in_flight, "delivered_seconds": delivered, "swept_seconds": swept})
         slow = max(delivered, swept)
-        self.findings.expect(slow <= blows.NORMAL_SECONDS, f"after `{name}` it took {slow} s until all was normal")
+        self.findings.expect(slow <= self.normal_seconds, f"after `{name}` it took {slow} s until all was normal")
 
     def close(self) -> None:
         """Wait for the last arrivals, then compare."""
