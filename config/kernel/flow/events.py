@@ -85,7 +85,7 @@ def publish_draft(draft: Draft) -> Published:
     """As `publish`, and says whether the event is new. Raises InvalidInput for a refused draft."""
     [done] = publish_many([draft])
     if done.event is None:
-        raise InvalidInput(f"The event {draft.type} was not published: {done.problems[0]}", fields={"data": done.problems})
+        raise _refused(draft, done.problems)
     return done
 
 
@@ -106,7 +106,7 @@ def prepare(draft: Draft) -> Event:
     It must call `announce` afterwards. Raises InvalidInput for a draft that `publish` would refuse.
     """
     if found := _refusal(draft):
-        raise InvalidInput(f"The event {draft.type} was not published: {found[0]}", fields={"data": found})
+        raise _refused(draft, found)
     return _row(draft)
 
 
@@ -122,6 +122,7 @@ def handling(event: Event) -> Iterator[None]:
         yield
 
 
+@transaction.atomic
 def reroute(event: Event) -> None:
     """Have every subscriber hear the event once more; they are idempotent, so nothing is done twice.
 
@@ -139,6 +140,10 @@ def envelope(*, type: str, uid: str, occurred_at: datetime, data: bytes) -> byte
     """The bytes that are signed, sent and stored: both sources' envelopes in one object (C-02)."""
     head = orjson.dumps({"event": type, "eventType": type, "eventId": uid, "timestamp": clock.text(occurred_at)})
     return head[:-1] + b',"data":' + data + b"}"
+
+
+def _refused(draft: Draft, found: Sequence[str]) -> InvalidInput:
+    return InvalidInput(f"The event {draft.type} was not published: {found[0]}", fields={"data": found})
 
 
 def _refusal(draft: Draft) -> list[str]:
