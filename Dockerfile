@@ -6,7 +6,7 @@ WORKDIR /app
 
 # Requirements first: they change less often than the code.
 COPY requirements/production.txt requirements/production.txt
-RUN pip install --no-cache-dir --require-hashes -r requirements/production.txt
+RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements/production.txt
 
 COPY . .
 RUN mkdir -p /data && chown steward:steward /data

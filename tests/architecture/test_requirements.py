@@ -43,6 +43,17 @@ def test_every_pin_has_a_version_and_a_hash(path):
     assert [name for name, entry in pinned.items() if "==" not in entry or "--hash=sha256:" not in entry] == []
 
 
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_a_pin_keeps_the_extras_that_are_asked_for(path):
+    # Old pips look for `coverage[toml]` beside a pinned `coverage`, find a release without a hash, and give up.
+    pinned = _pinned(path.with_suffix(".txt"))
+    asked = (re.match(r"([A-Za-z0-9._-]+)(\[[a-z,-]+\])", line) for line in _wanted(path))
+    extras = {_canonical(found.group(1)): found.group(2) for found in asked if found}
+    assert [name for name, extra in extras.items() if extra not in pinned[name].splitlines()[0]] == []
+    if path.name in ("dev.in", "browser.in"):
+        assert pinned["coverage"].startswith("coverage[toml]==")
+
+
 @pytest.mark.parametrize("path", sorted(FOLDER.iterdir()), ids=lambda path: path.name)
 def test_no_list_names_an_index_or_a_folder_of_one_machine(path):
     assert re.findall(r"--(?:extra-)?index-url|--find-links|file://|https?://", path.read_text()) == []

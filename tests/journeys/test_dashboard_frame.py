@@ -111,10 +111,10 @@ def test_a_viewer_cannot_route_an_event_again(viewer, order_type):
     assert event.routed_at is not None
 
 
-def test_no_button_is_drawn_that_would_only_be_refused(viewer, operator, order_type):
+def test_no_button_is_drawn_that_would_only_be_refused(viewer, administrator, order_type):
     event = an_event(order_type)
     assert "Route again" not in text_of(viewer.get(f"/events/{event.uid}"))
-    assert "Route again" in text_of(operator.get(f"/events/{event.uid}"))
+    assert "Route again" in text_of(administrator.get(f"/events/{event.uid}"))
 
 
 def test_the_navigation_shows_only_what_one_may_see(viewer):
@@ -342,10 +342,10 @@ def test_an_event_that_is_not_there_is_404_in_words(viewer):
     assert "evt_gone" in text_of(response)
 
 
-def test_an_event_is_routed_again(operator, order_type):
+def test_an_event_is_routed_again(administrator, order_type):
     event = an_event(order_type)
     Event.objects.update(routed_at=clock.now())
-    response = operator.post(f"/events/{event.uid}/reroute", headers={"Referer": f"http://testserver/events/{event.uid}"}, follow=True)
+    response = administrator.post(f"/events/{event.uid}/reroute", headers={"Referer": f"http://testserver/events/{event.uid}"}, follow=True)
     event.refresh_from_db()
     assert event.routed_at is None
     assert "being routed again" in text_of(response)
@@ -395,16 +395,23 @@ def test_a_finder_that_fails_does_not_take_the_search_with_it(viewer):
         assert viewer.get("/search?q=x").status_code == 200
 
 
-def test_a_notification_is_marked_as_read(viewer):
+def test_a_notification_is_marked_as_read(operator):
     [row] = notifications.notify("Look at this", urgency="high")
-    viewer.post(f"/notifications/{row.uid}/read")
+    operator.post(f"/notifications/{row.uid}/read")
     assert not Notification.objects.filter(read_at__isnull=True).exists()
 
 
-def test_all_notifications_are_marked_as_read_at_once(viewer):
+def test_who_may_only_look_marks_nothing_as_read(viewer):
+    [row] = notifications.notify("Look at this", urgency="high")
+    assert viewer.post(f"/notifications/{row.uid}/read").status_code == 403
+    assert viewer.post("/notifications/read").status_code == 403
+    assert Notification.objects.filter(read_at__isnull=True).exists()
+
+
+def test_all_notifications_are_marked_as_read_at_once(operator):
     notifications.notify("One")
     notifications.notify("Two")
-    assert "2 notifications marked as read" in text_of(viewer.post("/notifications/read", follow=True))
+    assert "2 notifications marked as read" in text_of(operator.post("/notifications/read", follow=True))
 
 
 def test_the_unread_are_counted_in_the_frame(viewer):
