@@ -209,11 +209,12 @@ def since(request: HttpRequest, name: str = "since") -> datetime | None:
         return clock.now() - WINDOWS[given][0]
     try:
         found = parse_datetime(given.replace(" ", "+"))
+        found = found and clock.in_utc(found)
     except ValueError:
         found = None
     if found is None:
         raise InvalidInput(f"`{given}` is no time. Use {', '.join(WINDOWS)} or a time such as 2026-01-31T12:00:00Z.")
-    return found if found.tzinfo else found.replace(tzinfo=clock.now().tzinfo)
+    return found
 
 
 def export(

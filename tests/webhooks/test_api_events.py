@@ -157,3 +157,21 @@ def test_a_source_is_made_rotated_paused_and_deleted(admin):
     assert admin.get("/api/v1/webhooks/sources/shop/setup").json()["steps"]
     assert admin.delete("/api/v1/webhooks/sources/shop").status_code == 204
     assert admin.get("/api/v1/webhooks/sources/shop").status_code == 404
+
+
+# PostgreSQL takes no offset beyond 16 hours, and no calendar goes past the year 9999.
+@pytest.mark.parametrize("moment", ["0852-07-25T15:16:58.55+02:06", "5552-05-25T09:50:17.568-16:28", "0211-02-04T05:45:23-23:59"])
+@pytest.mark.parametrize("path", ["events", "webhooks/deliveries", "webhooks/inbound"])
+def test_a_list_takes_a_moment_of_any_zone(admin, path, moment):
+    for name in ("since", "until"):
+        assert admin.get(f"/api/v1/{path}", **{name: moment}).status_code == 200
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59-12:00", "2026-13-01T00:00:00Z"])
+def test_a_moment_outside_the_calendar_is_a_sentence(admin, moment):
+    assert admin.get("/api/v1/events", since=moment).status_code == 400
+
+
+def test_the_longest_name_of_a_type_is_taken(admin):
+    assert admin.post("/api/v1/webhooks/event-types", {"name": "a" * 63 + "." + "b" * 64}).status_code == 201
+    assert admin.post("/api/v1/webhooks/event-types", {"name": "a" * 64 + "." + "b" * 64}).status_code == 400

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import Conflict, NotFound
 from webhooks.api.endpoints import MANAGE, find, read
+from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.deliveries import DeliveryDetail, DeliveryOut, ReplayOut, RequeuedOut, RetryFailedIn, StatsOut
 from webhooks.api.serializers.endpoints import TestIn, TestOut
 from webhooks.enums import DeliveryStatus
@@ -18,15 +19,13 @@ from webhooks.models import Delivery, Replay
 from webhooks.services import deliveries, endpoints, fanout, replay
 
 
-class DeliveryFilter(filters.FilterSet):
+class DeliveryFilter(PeriodFilter):
     """Filters of the list."""
 
     status = filters.MultipleChoiceFilter(choices=DeliveryStatus.choices)
     endpoint = filters.CharFilter(field_name="endpoint__uid")
     event = filters.CharFilter(field_name="event__uid")
     event_type = filters.CharFilter(field_name="event__type")
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Delivery

@@ -16,13 +16,14 @@ from config.kernel.flow import events
 from config.kernel.flow.errors import NotFound, TooLarge
 from config.kernel.models import Event, EventType
 from webhooks.api.endpoints import read
+from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.events import EventBatchIn, EventBatchOut, EventDetail, EventIn, EventOut, EventTypeOut
 from webhooks.services import event_types
 
 PUBLISH = {"GET": "webhooks:view", "POST": "events:publish"}
 
 
-class EventFilter(filters.FilterSet):
+class EventFilter(PeriodFilter):
     """Filters of the list."""
 
     type = filters.CharFilter()
@@ -30,8 +31,6 @@ class EventFilter(filters.FilterSet):
     subject = filters.CharFilter()
     correlation_id = filters.CharFilter()
     cause = filters.CharFilter(field_name="cause_uid")
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Event

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import NotFound
 from webhooks.api.endpoints import MANAGE, read
+from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.endpoints import SecretIn, SecretOut
 from webhooks.api.serializers.sources import ReceiptDetail, ReceiptOut, SourceIn, SourceMade, SourceOut
 from webhooks.enums import ReceiptStatus
@@ -129,15 +130,13 @@ class SourceSetup(View):
         return Response({"url": found.url, "steps": list(found.steps)})
 
 
-class ReceiptFilter(filters.FilterSet):
+class ReceiptFilter(PeriodFilter):
     """Filters of the list."""
 
     source = filters.CharFilter(field_name="source__slug")
     status = filters.MultipleChoiceFilter(choices=ReceiptStatus.choices)
     event_type = filters.CharFilter()
     delivery_id = filters.CharFilter()
-    since = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    until = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Receipt

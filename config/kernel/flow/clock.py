@@ -10,6 +10,14 @@ def now() -> datetime:
     return timezone.now()
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC, which a naive one is in already: PostgreSQL takes no offset beyond 16 hours. Raises ValueError past year 9999."""
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("The time lies outside the calendar.") from None
+
+
 def text(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`: `2026-01-31T12:00:00.000Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

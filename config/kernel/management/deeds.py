@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
-from django.utils.timezone import is_naive
 
 from config.kernel.desk.formats import render
 from config.kernel.flow import clock, context
@@ -64,10 +63,13 @@ def as_text(answer: Any) -> str:
 
 def moment(text: str) -> datetime:
     """An argument that is a time: ISO 8601, UTC when it names no zone."""
-    found = parse_datetime(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 2026-01-31T12:00:00Z")
-    return found.replace(tzinfo=clock.now().tzinfo) if is_naive(found) else found
+    try:
+        found = parse_datetime(text)
+        if found is not None:
+            return clock.in_utc(found)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 2026-01-31T12:00:00Z")
 
 
 def progress(rows: Iterable[T], *, total: int, what: str) -> Iterator[T]:

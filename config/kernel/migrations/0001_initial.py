@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ('action', models.CharField(help_text='A fixed word such as `endpoint.paused`.', max_length=80)),
                 ('actor', models.CharField(help_text='A user name, or `system`.', max_length=150)),
                 ('ip', models.CharField(blank=True, default='', max_length=64)),
-                ('subject', models.CharField(blank=True, default='', help_text='What it was done to, as `kind:id`.', max_length=128)),
+                ('subject', models.CharField(blank=True, default='', help_text='What it was done to, as `kind:id`.', max_length=200)),
                 ('detail', models.JSONField(blank=True, default=dict, help_text='Before and after, reasons; never a secret.')),
                 ('correlation_id', models.CharField(blank=True, default='', max_length=64)),
             ],

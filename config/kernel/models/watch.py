@@ -97,7 +97,7 @@ class AuditRecord(Row):
     action = models.CharField(max_length=80, help_text="A fixed word such as `endpoint.paused`.")
     actor = models.CharField(max_length=150, help_text="A user name, or `system`.")
     ip = models.CharField(max_length=64, blank=True, default="")
-    subject = models.CharField(max_length=128, blank=True, default="", help_text="What it was done to, as `kind:id`.")
+    subject = models.CharField(max_length=200, blank=True, default="", help_text="What it was done to, as `kind:id`.")
     detail = models.JSONField(default=dict, blank=True, help_text="Before and after, reasons; never a secret.")
     correlation_id = models.CharField(max_length=64, blank=True, default="")
 

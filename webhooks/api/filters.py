@@ -1,0 +1,32 @@
+"""Filters that several lists share: from when to when."""
+
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
+
+from config.kernel.flow import clock
+
+
+class _MomentField(IsoDateTimeField):
+    """ISO 8601, handed on in UTC."""
+
+    def clean(self, value: Any) -> datetime | None:
+        found: datetime | None = super().clean(value)
+        try:
+            return found and clock.in_utc(found)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class _MomentFilter(filters.IsoDateTimeFilter):
+    field_class = _MomentField
+
+
+class PeriodFilter(filters.FilterSet):
+    """`since` (inclusive) and `until` (exclusive), by when the row was made."""
+
+    since = _MomentFilter(field_name="created_at", lookup_expr="gte")
+    until = _MomentFilter(field_name="created_at", lookup_expr="lt")
