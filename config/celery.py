@@ -6,7 +6,7 @@ from celery import Celery, signals
 from celery.app.amqp import AMQP
 from django.db import close_old_connections
 from kombu import Connection
-from kombu.transport.redis import Channel
+from kombu.transport.redis import Channel, QoS
 
 # Celery itself waits longer each time, up to half a minute: as long as nothing is done after the broker is back.
 RECONNECT_SECONDS = 2
@@ -27,9 +27,24 @@ class Wires(AMQP):
     Connection = Impatient
 
 
+class Acknowledging(QoS):
+    """What was taken over a connection that is gone cannot be acknowledged any more; kombu raises then, which ends the worker."""
+
+    def ack(self, delivery_tag: Any) -> None:
+        """As kombu's, and nothing once the channel is closed: a task that outlived the broker's absence has ended all the same."""
+        if self.channel.connection is not None:
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """As `ack`."""
+        if self.channel.connection is not None:
+            super().reject(delivery_tag, requeue)
+
+
 # Handing back unacknowledged messages while the broker is away raises inside kombu and ends the worker. Nothing is lost without it:
 # a message is only a nudge, and the sweep finds what its rows ask for.
 Channel.do_restore = False
+Channel.QoS = Acknowledging
 
 app = Celery("steward", amqp=Wires)
 app.config_from_object("django.conf:settings", namespace="CELERY")
