@@ -7,7 +7,6 @@ import pytest
 from tests.support import browser, receivers
 from tests.support.stack import until
 
-
 TEAM = "Receiver of the team that looks at pages"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, transaction
 
 from config.kernel.desk import options
-from config.kernel.flow import clock, context, events, inserts
+from config.kernel.flow import clock, context, events
 from config.kernel.flow.errors import Conflict
 from config.kernel.limits import ratelimit
 from config.kernel.models import Event
@@ -20,7 +20,7 @@ from webhooks.engine.payload import Names, Parsed
 from webhooks.engine.verification import Incoming, Refusal
 from webhooks.enums import Preset, ReceiptStatus
 from webhooks.models import Receipt
-from webhooks.services import sources
+from webhooks.services import inserts, sources
 from webhooks.services.sources import Known
 
 KEPT = (ReceiptStatus.ACCEPTED, ReceiptStatus.IGNORED)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from config.kernel.flow.inserts import insert_pair
 from config.kernel.models import Event, RouteFailure
+from webhooks.services.inserts import insert_pair
 
 pytestmark = pytest.mark.django_db
 
