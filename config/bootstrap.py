@@ -170,7 +170,7 @@ def _works() -> bool:
 
 
 def _install(name: str) -> None:
-    # The lock file names everything. Left to look for more, old pips meet the extra of a package (`coverage[toml]`) in a release newer than the pin.
+    # The lock file names everything. Left to look for more, an old pip takes an extra (`coverage[toml]`) from a release newer than the pin.
     what = ["--no-deps", "--require-hashes", "-r", str(_requirements(name))]
     quiet = ["install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     pips = [[str(PYTHON), "-m", "pip"], [sys.executable, "-m", "pip", "--python", str(PYTHON)]]

@@ -11,7 +11,7 @@ def now() -> datetime:
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC, which a naive one is in already: PostgreSQL takes no offset beyond 16 hours. Raises ValueError past year 9999."""
+    """The same moment in UTC (a naive one is in it already), since PostgreSQL takes no offset beyond 16 hours. Raises ValueError."""
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:

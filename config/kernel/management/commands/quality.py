@@ -169,18 +169,9 @@ def _compile(uv: str, name: str, target: Path) -> Result:
     """`output` is not empty when the result differs from what is committed."""
     committed = ROOT / "requirements" / f"{name}.txt"
     shutil.copy(committed, target)
-    options = [
-        "--universal",
-        "--generate-hashes",
-        "--no-strip-extras",
-        "--no-header",
-        "--no-emit-index-url",
-        "--no-emit-find-links",
-        "--python-version",
-        "3.11",
-    ]
+    options = "--universal --generate-hashes --no-strip-extras --no-header --no-emit-index-url --no-emit-find-links --python-version 3.11"
     done = subprocess.run(
-        [uv, "pip", "compile", *options, "--quiet", f"{name}.in", "--output-file", target],
+        [uv, "pip", "compile", *options.split(), "--quiet", f"{name}.in", "--output-file", target],
         cwd=ROOT / "requirements", capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
