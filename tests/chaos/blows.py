@@ -47,7 +47,7 @@ def until_swept(house: Stack, *, marker: str) -> float:
     until(lambda: _routed(house, marker), seconds=4 * NORMAL_SECONDS, what=f"the routing of {marker}")
     time.sleep(QUIET_SECONDS)
     started = time.monotonic()
-    house.rows("UPDATE kernel_event SET routed_at = NULL, lease_until = NULL WHERE uid = %s", marker)
+    house.rows("UPDATE kernel_event SET routed_at = NULL WHERE uid = %s", marker)
     until(lambda: _routed(house, marker), seconds=4 * NORMAL_SECONDS, what="the sweep")
     return round(time.monotonic() - started, 2)
 

@@ -28,8 +28,9 @@ class Chore:
 
 
 @pytest.fixture
-def chore():
+def chore(monkeypatch):
     found = Chore()
+    monkeypatch.delitem(jobs._turns, "tests.chore", raising=False)
     with duties.swapped("tests.chore", found):
         yield found
 
@@ -110,6 +111,19 @@ def test_a_nudge_during_a_turn_makes_another_turn(chore):
 
 
 @pytest.mark.pure
+def test_only_a_duty_that_ended_just_now_lets_work_gather(chore, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(jobs.time, "sleep", pauses.append)
+    jobs.gather("tests.chore")
+    assert pauses == []
+    jobs.work("tests.chore")
+    jobs.gather("tests.chore")
+    assert pauses == [jobs.GATHER_SECONDS]
+    monkeypatch.setattr(jobs, "BUSY_SECONDS", 0)
+    jobs.gather("tests.chore")
+    assert len(pauses) == 1
+
+
 def test_a_duty_that_raised_can_run_again(chore):
     chore.due = 1
 

@@ -6,8 +6,9 @@ import pytest
 import time_machine
 
 from config.kernel.flow import clock, leases, transitions
-from config.kernel.models import Event
-from tests.support.factories import EndpointFactory, EventFactory
+from config.kernel.models import Notification
+from config.kernel.watch import notifications
+from tests.support.factories import EndpointFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -30,13 +31,14 @@ def test_a_lease_that_ran_out_is_free_and_its_old_holder_cannot_renew_it():
 
 
 def test_claimed_rows_are_nobody_elses_until_the_lease_ends():
-    EventFactory.create_batch(3)
-    rows = Event.objects.all()
+    for number in range(3):
+        notifications.notify(f"Note {number}")
+    rows = Notification.objects.all()
     token, first = leases.claim(rows, limit=2, seconds=30)
     _, second = leases.claim(rows, limit=5, seconds=30)
     assert (len(first), len(second)) == (2, 1)
-    assert Event.objects.filter(lease_token=token).count() == 2
-    Event.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+    assert Notification.objects.filter(lease_token=token).count() == 2
+    Notification.objects.update(lease_until=clock.now() - timedelta(seconds=1))
     assert len(leases.claim(rows, limit=5, seconds=30)[1]) == 3
 
 

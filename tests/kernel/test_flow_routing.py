@@ -1,11 +1,15 @@
 """Routing: every subscriber hears every event, a failing one holds up nobody."""
 
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from unittest.mock import Mock
 
+import psycopg
 import pytest
 import time_machine
+from django.db import connection
 
-from config.kernel.flow import clock, events, jobs, leases, routing
+from config.kernel.flow import clock, events, jobs, routing
 from config.kernel.flow.errors import Conflict
 from config.kernel.models import Event, Notification, RouteFailure
 from config.kernel.plugins.contracts import subscribers
@@ -75,12 +79,57 @@ def test_after_the_last_turn_a_person_is_told(listener):
     assert Notification.objects.filter(subject=f"event:{event.uid}", channel="dashboard").count() == 1
 
 
-def test_events_of_a_router_that_died_are_routed_when_its_lease_has_run_out(listener):
+def test_events_of_a_router_that_died_are_routed_at_once_and_in_order(listener):
+    class Killed(BaseException):
+        pass
+
+    def die(heard):
+        raise Killed
+
+    publish("a", "b")
+    with subscribers.swapped("tests.deadly", Mock(hear=die)), pytest.raises(Killed):
+        routing.route()
+    publish("c")
+    listener.heard.clear()
+    assert routing.route() == 3
+    assert listener.heard == ["a", "b", "c"]
+
+
+def test_what_is_published_while_another_routes_is_routed_before_that_one_ends(listener, monkeypatch):
+    """A router that finds the lock taken goes away; whoever holds it looks once more after giving it back."""
+    given_back = [lambda: publish("late"), lambda: None]
+
+    @contextmanager
+    def alone():
+        yield True
+        given_back.pop(0)()
+
+    monkeypatch.setattr(routing, "_alone", alone)
+    publish("early")
+    assert routing.route() == 2
+    assert listener.heard == ["early", "late"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_finds_another_process_routing_leaves_it_to_that_one(listener, monkeypatch):
     publish("a")
-    leases.claim(Event.objects.filter(routed_at__isnull=True), limit=10, seconds=20)
-    assert routing.route() == 0
-    Event.objects.update(lease_until=clock.now() - timedelta(seconds=1))
+    with another_router(monkeypatch):
+        assert routing.route() == 0
+    assert listener.heard == []
     assert routing.route() == 1
+
+
+@contextmanager
+def another_router(monkeypatch):
+    """The lock held over another connection; SQLite, which has one process, is told so."""
+    if connection.vendor == "postgresql":
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("SELECT pg_advisory_lock(%s)", [routing.ROUTERS])
+            yield
+        return
+    with monkeypatch.context() as patched:
+        patched.setattr(routing, "_alone", lambda: nullcontext(False))
+        yield
 
 
 def test_large_events_are_handed_over_in_smaller_lists(listener, monkeypatch):

@@ -132,7 +132,7 @@ def reroute(event: Event) -> None:
         raise Conflict("This event is a test for one endpoint; nobody else hears it. Send the endpoint another test instead.")
     audit.record("event.rerouted", event)
     event.route_failures.all().delete()
-    Event.objects.filter(pk=event.pk).update(routed_at=None, route_note="", lease_token="", lease_until=None)
+    Event.objects.filter(pk=event.pk).update(routed_at=None, route_note="")
     jobs.nudge("kernel.route")
 
 

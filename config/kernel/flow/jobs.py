@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +30,9 @@ TURN_SECONDS = 30
 BATCH = 100
 # A nudge that waits longer than this has been lost; the next one may be sent.
 NUDGE_SECONDS = 5
+# A duty whose last turn here ended less than BUSY_SECONDS ago first lets work gather: a turn for twenty costs little more than for one.
+BUSY_SECONDS = 0.1
+GATHER_SECONDS = 0.02
 # While the broker is away, nobody waits for it more often than this.
 PAUSE_SECONDS = 2
 # What a cache or a broker that is away raises.
@@ -44,6 +48,7 @@ class _Turn:
     lock: threading.Lock = field(default_factory=threading.Lock)
     is_busy: bool = False
     is_nudged: bool = False
+    ended: float = float("-inf")
 
 
 _turns: dict[str, _Turn] = defaultdict(_Turn)
@@ -60,6 +65,12 @@ def use_sender(send: Send) -> None:
 def nudge(key: str) -> None:
     """Have the duty `key` run soon, after commit. At most one nudge waits; never raises, a lost one is made good by the sweep."""
     transaction.on_commit(partial(_nudge_now, key))
+
+
+def gather(key: str) -> None:
+    """Before `started`: under load, wait a moment for what else will come; the nudge stands for all of it."""
+    if time.monotonic() - _turns[key].ended < BUSY_SECONDS:
+        time.sleep(GATHER_SECONDS)
 
 
 def started(key: str) -> None:
@@ -86,7 +97,7 @@ def work(key: str) -> int:
             done += _work_until(key, clock.now() + timedelta(seconds=TURN_SECONDS))
             with turn.lock:
                 if not turn.is_nudged:
-                    turn.is_busy = False
+                    turn.is_busy, turn.ended = False, time.monotonic()
                     return done
     except BaseException:
         turn.is_busy = False

@@ -1,21 +1,24 @@
-"""Hands stored events to every subscriber. Run as the duty `kernel.route`, by nudge and by sweep."""
+"""Hands stored events to every subscriber. Run as the duty `kernel.route`, by nudge and by sweep.
+
+One router works at a time. A killed one leaves nothing behind but events that are not routed yet, which the next one takes at once and in order;
+what a subscriber heard already it hears again and knows by its own unique key.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
-from config.kernel.flow import clock, leases
+from config.kernel.flow import clock
 from config.kernel.flow.errors import capture
 from config.kernel.limits import backoff
 from config.kernel.models import Event, RouteFailure
 from config.kernel.plugins.contracts import Subscriber, duties, subscribers
 from config.kernel.watch import notifications
 
-LEASE_SECONDS = 20
-# The number of the advisory lock that routers of all processes take in turn: "steward" read as ASCII, shortened.
+# The number of the advisory lock of whoever routes: "steward" read as ASCII, shortened.
 ROUTERS = 0x73746577617264
 # A list handed to a subscriber holds at most this many bytes of events (a single larger one goes alone).
 MOST_BYTES = 8 * 1024 * 1024
@@ -29,7 +32,7 @@ class Route:
 
     def due_count(self, now: datetime) -> int:
         """Whether anything waits (counts no further than needed)."""
-        return int(_unrouted(now).exists()) + int(_failed(now).exists())
+        return int(_unrouted().exists()) + int(_failed(now).exists())
 
     def work(self, now: datetime, limit: int) -> int:
         """Route up to `limit` events and give as many failures their next turn."""
@@ -38,37 +41,45 @@ class Route:
 
 
 def route(*, limit: int = 100) -> int:
-    """Lease up to `limit` unrouted events and let every subscriber hear them; how many were routed."""
-    with _in_turn():
-        return _route(limit)
+    """Let every subscriber hear up to `limit` unrouted events, oldest first; how many were routed, 0 while somebody else is at it."""
+    done = 0
+    while True:
+        with _alone() as is_alone:
+            if is_alone:
+                done += _route(limit - done)
+        # Who was refused the lock meanwhile relies on us: what it came for was stored before we gave the lock back.
+        if not is_alone or done >= limit or not _unrouted().exists():
+            return done
 
 
 @contextmanager
-def _in_turn() -> Iterator[None]:
-    """One router at a time: two at once could hand a later event to an endpoint before an earlier one, which breaks its order.
+def _alone() -> Iterator[bool]:
+    """Whether nobody else routes: two at once could hand a later event to an endpoint before an earlier one, which breaks its order.
 
     The lock belongs to the connection, so that a killed router leaves none behind. SQLite has one process, which routes in turn.
     """
     if connection.vendor != "postgresql":
-        yield
+        yield True
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [ROUTERS])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ROUTERS])
+        is_alone = bool(cursor.fetchone()[0])
     try:
-        yield
+        yield is_alone
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ROUTERS])
+        if is_alone:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [ROUTERS])
 
 
 def _route(limit: int) -> int:
-    token, rows = leases.claim(Event.objects.filter(routed_at__isnull=True).defer("body"), limit=limit, seconds=LEASE_SECONDS)
+    rows = list(_unrouted().only("pk", "size").order_by("pk")[:limit])
     for group in _by_size(rows):
         keys = [row.pk for row in group]
         full = list(Event.objects.filter(pk__in=keys).order_by("pk"))
         for name, subscriber in subscribers.all().items():
             _hear(name, subscriber, full)
-        Event.objects.filter(pk__in=keys, lease_token=token).update(routed_at=clock.now(), lease_token="", lease_until=None)
+        Event.objects.filter(pk__in=keys).update(routed_at=clock.now())
     return len(rows)
 
 
@@ -129,8 +140,8 @@ def _retry(now: datetime, limit: int) -> None:
             _postpone(failure.event, failure.subscriber, caught.error)
 
 
-def _unrouted(now: datetime) -> QuerySet[Event]:
-    return Event.objects.filter(routed_at__isnull=True).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+def _unrouted() -> QuerySet[Event]:
+    return Event.objects.filter(routed_at__isnull=True)
 
 
 def _failed(now: datetime) -> QuerySet[RouteFailure]:

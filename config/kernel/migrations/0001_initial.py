@@ -125,8 +125,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(primary_key=True, serialize=False)),
                 ('created_at', models.DateTimeField(default=config.kernel.flow.clock.now, editable=False)),
-                ('lease_token', models.CharField(blank=True, default='', editable=False, max_length=32)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('uid', config.kernel.models.base.UidField(editable=False, max_length=64, prefix='evt_', unique=True)),
                 ('type', models.CharField(max_length=128)),
                 ('body', models.BinaryField()),

@@ -7,7 +7,7 @@ import orjson
 from django.db import models
 
 from config.kernel.flow import clock
-from config.kernel.models.base import Leasable, Row, UidField
+from config.kernel.models.base import Row, UidField
 
 
 class EventType(Row):
@@ -31,7 +31,7 @@ class EventType(Row):
         return self.name
 
 
-class Event(Leasable, Row):
+class Event(Row):
     """Something that happened. `body` is the envelope as it is signed, sent and stored: the same bytes for everyone."""
 
     uid = UidField("evt_")
