@@ -2,8 +2,10 @@
 
 import pytest
 
+from config.kernel.flow.errors import InvalidInput
 from config.kernel.models import Event, EventType
 from tests.support.api import Caller
+from webhooks.services import event_types
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +93,69 @@ def test_a_batch_answers_for_each(admin):
     assert (body["created"], body["duplicates"], body["refused"]) == (1, 1, 2)
     assert [one["status"] for one in body["results"]] == ["created", "refused", "duplicate", "refused"]
     assert "type" in body["results"][3]["errors"][0]
+
+
+DEEP = '{"a":' * 240 + "1" + "}" * 240
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/events", f'{{"type": "system.status", "data": {DEEP}}}'),
+        ("/api/v1/webhooks/event-types", f'{{"name": "deep.seen", "example": {DEEP}}}'),
+        ("/api/v1/webhooks/endpoints", f'{{"url": "https://receiver.example/", "events": ["*"], "filter_conditions": {DEEP}}}'),
+    ],
+)
+def test_what_could_not_be_shown_again_is_not_stored(admin, path, body):
+    answer = admin.post(path, body)
+    assert answer.status_code == 400
+    assert "nested deeper than 200 levels" in answer.json()["detail"]
+
+
+def test_what_is_nested_as_deep_as_is_taken_is_stored_and_listed(admin):
+    deepest = '{"a":' * 199 + "1" + "}" * 199
+    assert admin.post("/api/v1/webhooks/event-types", f'{{"name": "deep.seen", "example": {deepest}}}').status_code == 201
+    assert admin.get("/api/v1/webhooks/event-types?limit=1000").status_code == 200
+    assert admin.post("/api/v1/events", f'{{"type": "deep.seen", "data": {deepest}, "id": "deep"}}').status_code == 202
+    assert admin.get("/api/v1/events/deep").status_code == 200
+
+
+def test_an_escaped_backslash_before_u0000_is_no_nul(admin):
+    assert admin.post("/api/v1/events", '{"type": "system.status", "data": {"test": true, "message": "\\\\u0000"}}').status_code == 202
+    refused = admin.post("/api/v1/events", '{"type": "system.status", "data": {"test": true, "message": "\\\\\\u0000"}}')
+    assert (refused.status_code, "NUL" in refused.json()["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/events/batch", {"events": [1] * 50_000}),
+        ("/api/v1/webhooks/endpoints", {"url": "https://r.example/", "events": ["*"], "retry_schedule": ["a"] * 50_000}),
+        (
+            "/api/v1/webhooks/endpoints",
+            {"url": "https://r.example/", "events": ["*"], "headers": {f"H{number}": [] for number in range(50_000)}},
+        ),
+        ("/api/v1/webhooks/endpoints", {"url": "https://r.example/", "events": ["*"], "retry_strategy": "x" * 100_000}),
+        ("/api/v1/events/batch", {"events": [1] * 1000}),
+    ],
+)
+def test_a_refusal_is_short_however_long_the_mistake_is(admin, path, body):
+    answer = admin.post(path, body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 6000
+
+
+def test_the_name_of_a_type_is_checked_whoever_makes_it():
+    with pytest.raises(InvalidInput, match="small letters"):
+        event_types.create(name="Order Paid")
+
+
+def test_an_example_that_does_not_fit_says_where(admin):
+    schema = {"properties": {"order": {"properties": {"total": {"type": "integer"}}}}}
+    answer = admin.post("/api/v1/webhooks/event-types", {"name": "order.paid", "schema": schema, "example": {"order": {"total": "9"}}})
+    assert answer.json()["errors"] == {"example": ['order.total: "9" is not of type "integer"']}
+    answer = admin.post("/api/v1/webhooks/event-types", {"name": "order.paid", "schema": {"properties": {"a": {"type": "number!"}}}})
+    assert answer.json()["errors"]["schema"][0].startswith("properties.a.type: ")
 
 
 def test_a_batch_of_more_than_a_thousand_is_refused_whole(admin):

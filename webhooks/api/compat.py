@@ -16,6 +16,7 @@ from webhooks.api.endpoints import MANAGE, caller, find, read, replace
 from webhooks.api.serializers.deliveries import StatsOut
 from webhooks.api.serializers.endpoints import EndpointDetail, EndpointIn, EndpointMade, EndpointOut, TestIn, TestOut
 from webhooks.api.serializers.events import EventOut
+from webhooks.api.serializers.fields import Items
 from webhooks.models import Endpoint
 from webhooks.services import endpoints
 
@@ -122,7 +123,7 @@ class RegisterIn(serializers.Serializer[Any]):
     """A URL, what it wants to hear, and the secret to sign with."""
 
     url = serializers.CharField(max_length=2000)
-    events = serializers.ListField(child=serializers.CharField(max_length=128), allow_empty=False, max_length=200)
+    events = Items(child=serializers.CharField(max_length=128), allow_empty=False, max_length=200)
     secret = serializers.CharField(max_length=300, trim_whitespace=False)
 
 

@@ -1,5 +1,7 @@
 """Event types of programs: made, changed and removed by people. Our own catalogue is fixed."""
 
+import re
+from itertools import islice
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -9,6 +11,8 @@ from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.models import EventType
 from config.kernel.watch import audit
 from webhooks.models import Endpoint
+
+NAME = r"^[a-z0-9_]+(\.[a-z0-9_]+)+$"
 
 
 def find(name: str) -> EventType:
@@ -20,7 +24,10 @@ def find(name: str) -> EventType:
 
 
 def create(*, name: str, description: str = "", schema: Any = None, example: Any = None) -> EventType:
-    """Add a type. Raises Conflict when the name is taken, InvalidInput for a schema or example that cannot be used."""
+    """Add a type. Raises Conflict when the name is taken, InvalidInput for a name, schema or example that cannot be used."""
+    if not re.fullmatch(NAME, name):
+        sentence = "It must be `noun.past_participle` in small letters, digits and `_`, such as order.paid."
+        raise InvalidInput(f"The name {name[:60]!r} cannot be used. {sentence}", fields={"name": [sentence]})
     _check(schema, example)
     try:
         with transaction.atomic():
@@ -63,9 +70,14 @@ def _check(schema: Any, example: Any) -> None:
     catalogue.check_schema(schema)
     if example is None:
         return
-    wrong = [error.message for error in catalogue.compile_schema(schema).iter_errors(example)]
+    wrong = [_sentence(error) for error in islice(catalogue.compile_schema(schema).iter_errors(example), 5)]
     if wrong:
-        raise InvalidInput(f"The example does not fit the schema: {wrong[0][:300]}", fields={"example": wrong[:5]})
+        raise InvalidInput(f"The example does not fit the schema: {wrong[0]}", fields={"example": wrong})
+
+
+def _sentence(error: Any) -> str:
+    where = ".".join(str(part) for part in error.instance_path)
+    return f"{where or 'the whole'}: {error.message[:300]}"
 
 
 def _refuse_ours(row: EventType, deed: str) -> None:

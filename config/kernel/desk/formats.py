@@ -16,6 +16,7 @@ from rest_framework.renderers import BaseRenderer
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
 
+MAX_DEPTH, WRITABLE_DEPTH = 200, 254  # levels of JSON: what we take, what orjson can write
 _NUL = b"\\u0000"
 _WRITE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 
@@ -23,6 +24,20 @@ _WRITE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
 def render(data: Any) -> bytes:
     """JSON bytes; times as `2026-01-31T12:00:00.000Z`. Nothing for None."""
     return b"" if data is None else orjson.dumps(data, default=_plain, option=_WRITE)
+
+
+def read(raw: bytes, *, what: str = "The body") -> Any:
+    """The value of JSON bytes that can be stored and shown again. Raises ParseError that says what is wrong where."""
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(data):
+        raise ParseError(f"{what} is nested deeper than {MAX_DEPTH} levels. Send something flatter.")
+    # Without the escaped backslashes, what is left is the character itself.
+    if _NUL in raw and _NUL in raw.replace(b"\\\\", b""):
+        raise ParseError(f"{what} holds a NUL character (\\u0000), which cannot be stored. Leave it out.")
+    return data
 
 
 class Renderer(BaseRenderer):
@@ -46,7 +61,7 @@ class Parser(BaseParser):
         where = parser_context or {}
         request = where.get("request")
         # Through the request, because only its `body` keeps to DATA_UPLOAD_MAX_MEMORY_SIZE.
-        data = _read_json(request._request.body if request is not None else stream.read())
+        data = read(request._request.body if request is not None else stream.read())
         allowed: tuple[type, ...] = getattr(where.get("view"), "body_types", (dict,))
         if not isinstance(data, allowed):
             wanted = " or ".join("an object" if kind is dict else "a list" for kind in allowed)
@@ -95,28 +110,14 @@ class Pages(LimitOffsetPagination):
         return int(given)
 
 
-def _read_json(raw: bytes) -> Any:
+def _is_too_deep(data: Any) -> bool:
+    # orjson writes 254 levels and no more; those that must stay free are put around the value.
+    for _ in range(WRITABLE_DEPTH - MAX_DEPTH):
+        data = [data]
     try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise ParseError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
-    if _NUL in raw and _has_nul(data):
-        raise ParseError("The body holds a NUL character (\\u0000), which cannot be stored. Leave it out.")
-    return data
-
-
-def _has_nul(data: Any) -> bool:
-    """Without recursion: the nesting is the sender's choice."""
-    waiting = [data]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, str) and "\0" in found:
-            return True
-        if isinstance(found, dict):
-            waiting.extend(found)
-            waiting.extend(found.values())
-        elif isinstance(found, list):
-            waiting.extend(found)
+        orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return True
     return False
 
 

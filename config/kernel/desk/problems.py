@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from html import escape
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -71,7 +72,7 @@ def body_of(status: int, detail: str = "", *, code: str = "", errors: Mapping[st
         "detail": detail or SENTENCES.get(status, title + "."),
         "correlation_id": context.current().correlation_id,
     }
-    return {**found, "errors": dict(errors)} if errors else found
+    return {**found, "errors": _short(errors)} if errors else found
 
 
 def response(request: HttpRequest, status: int, detail: str = "", *, code: str = "") -> HttpResponse:
@@ -130,8 +131,13 @@ def _of_rest_framework(error: exceptions.APIException) -> tuple[dict[str, Any], 
 
 
 def _of_fields(fields: Mapping[str, list[str]]) -> dict[str, Any]:
-    said = " ".join(f"{name}: {sentence}" for name, sentences in list(fields.items())[:3] for sentence in sentences[:1])
+    said = " ".join(f"{name}: {sentence}" for name, sentences in list(_short(fields).items())[:3] for sentence in sentences[:1])
     return body_of(400, said, code="invalid", errors=fields)
+
+
+def _short(fields: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """What a person can use of it: sentences may quote what was sent, and there is one for each item."""
+    return {name[:100]: [sentence[:300] for sentence in said[:5]] for name, said in islice(fields.items(), 50)}
 
 
 def _flat(detail: Any, name: str = "") -> dict[str, list[str]]:
@@ -168,7 +174,7 @@ def _retry_after(seconds: float) -> dict[str, str]:
 
 
 def _wants_json(request: HttpRequest) -> bool:
-    if request.path.startswith(("/api/", "/in/")):
+    if request.path.startswith(("/api/", "/in/", "/webhooks/test", "/.well-known/")):
         return True
     return "json" in (request.get_preferred_type(["text/html", "application/json", MEDIA_TYPE]) or "")
 

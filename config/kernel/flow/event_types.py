@@ -65,7 +65,9 @@ def check_schema(schema: Any) -> None:
     try:
         compile_schema(schema)
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"The schema cannot be used: {error}", fields={"schema": [str(error)]}) from None
+        where = ".".join(map(str, getattr(error, "instance_path", ())))
+        sentence = f"{where + ': ' if where else ''}{getattr(error, 'message', error)}"[:300]
+        raise InvalidInput(f"The schema cannot be used: {sentence}", fields={"schema": [sentence]}) from None
 
 
 def compile_schema(schema: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_datetime
+from rest_framework.exceptions import ParseError
 
-from config.kernel.desk.formats import render
+from config.kernel.desk.formats import read, render
 from config.kernel.flow import clock, context
 from config.kernel.flow.errors import StewardError
 
@@ -70,6 +71,17 @@ def moment(text: str) -> datetime:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 2026-01-31T12:00:00Z")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """An argument that is a JSON object."""
+    try:
+        found = read(text.encode(errors="surrogateescape"), what="it")
+    except ParseError as error:
+        raise argparse.ArgumentTypeError(str(error.detail).rstrip(".")) from None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError("it must be a JSON object, names and values in curly brackets")
+    return found
 
 
 def progress(rows: Iterable[T], *, total: int, what: str) -> Iterator[T]:

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.kernel.desk.api import ModelSerializer
+from webhooks.api.serializers.fields import Items
 from webhooks.enums import DeliveryStatus, ErrorCode, ReplayStatus
 from webhooks.models import Attempt, Delivery, Replay
 
@@ -106,7 +107,7 @@ class ReplayIn(serializers.Serializer[Any]):
 
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(required=False)
-    events = serializers.ListField(child=serializers.CharField(max_length=128), required=False, max_length=200)
+    events = Items(child=serializers.CharField(max_length=128), required=False, max_length=200)
     only_failed = serializers.BooleanField(required=False, default=False)
     per_minute = serializers.IntegerField(required=False, min_value=1, max_value=60000)
 

@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.kernel.desk.api import ModelSerializer
-from webhooks.api.serializers.fields import ObjectField, UpperOrLower
+from webhooks.api.serializers.fields import Items, Named, ObjectField, UpperOrLower
+from webhooks.engine import envelope
 from webhooks.enums import DeliveryStatus, EndpointStatus, Security, Strategy
 from webhooks.models import Endpoint
 from webhooks.services import endpoints
@@ -19,7 +20,7 @@ class EndpointIn(serializers.Serializer[Any]):
         required=False, max_length=64, help_text="Chosen by you: letters, digits, `_` and `-`; made by us when left out."
     )
     url = serializers.CharField(max_length=2000)
-    events = serializers.ListField(child=serializers.CharField(max_length=128), allow_empty=False, max_length=200)
+    events = Items(child=serializers.CharField(max_length=128), allow_empty=False, max_length=200)
     description = serializers.CharField(required=False, allow_blank=True, max_length=300)
     secret = serializers.CharField(required=False, allow_blank=True, max_length=300, trim_whitespace=False)
     security_type = UpperOrLower(choices=Security.choices, required=False)
@@ -31,9 +32,9 @@ class EndpointIn(serializers.Serializer[Any]):
     retry_delay_seconds = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=86400)
     retry_max_delay_seconds = serializers.IntegerField(required=False, min_value=1, max_value=604800)
     retry_jitter = serializers.FloatField(required=False, min_value=0, max_value=1)
-    retry_schedule = serializers.ListField(child=serializers.IntegerField(min_value=0, max_value=604800), required=False, max_length=100)
+    retry_schedule = Items(child=serializers.IntegerField(min_value=0, max_value=604800), required=False, max_length=100)
     filter_conditions = ObjectField(required=False)
-    headers = serializers.DictField(child=serializers.CharField(max_length=2000), required=False)
+    headers = Named(child=serializers.CharField(max_length=2000), required=False, max_length=envelope.MOST_HEADERS)
     rate_per_minute = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1000000)
     max_in_flight = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1000)
     ordering_key = serializers.CharField(required=False, allow_blank=True, max_length=200)

@@ -6,8 +6,9 @@ from rest_framework import serializers
 
 from config.kernel.desk.api import ModelSerializer
 from config.kernel.models import Event, EventType
-from webhooks.api.serializers.fields import ObjectField
+from webhooks.api.serializers.fields import Items, ObjectField
 from webhooks.models import Delivery
+from webhooks.services import event_types
 
 
 class EventTypeOut(ModelSerializer):
@@ -21,7 +22,7 @@ class EventTypeOut(ModelSerializer):
 
     schema = ObjectField(allow_null=True, required=False)
     example = ObjectField(allow_null=True, required=False)
-    name = serializers.RegexField(r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", max_length=128, help_text="`noun.past_participle`, in small letters.")
+    name = serializers.RegexField(event_types.NAME, max_length=128, help_text="`noun.past_participle`, in small letters.")
 
 
 class EventIn(serializers.Serializer[Any]):
@@ -35,7 +36,7 @@ class EventIn(serializers.Serializer[Any]):
 class EventBatchIn(serializers.Serializer[Any]):
     """Up to 1,000 events."""
 
-    events = serializers.ListField(child=ObjectField(), min_length=1, max_length=1000)
+    events = Items(child=ObjectField(), min_length=1, max_length=1000)
 
 
 class EventOut(ModelSerializer):

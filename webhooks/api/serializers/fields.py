@@ -11,6 +11,28 @@ class ObjectField(serializers.DictField):
     """A JSON object, whatever is in it."""
 
 
+class Items(serializers.ListField):
+    """A list whose length is judged first: a million wrong items would cost a minute and a sentence each."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        if self.max_length is not None and len(data) > self.max_length:
+            raise serializers.ValidationError(f"At most {self.max_length} may be sent at once; these are {len(data)}.")
+        return super().run_child_validation(data)
+
+
+class Named(serializers.DictField):
+    """An object of names and values, at most `max_length` of them; their number is judged first."""
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_length = max_length
+
+    def run_child_validation(self, data: Any) -> Any:
+        if len(data) > self.max_length:
+            raise serializers.ValidationError(f"At most {self.max_length} may be named; these are {len(data)}.")
+        return super().run_child_validation(data)
+
+
 class UpperOrLower(serializers.ChoiceField):
     """A choice that may also be written as the name of the enumeration, `HMAC_SHA256`."""
 

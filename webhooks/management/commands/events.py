@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from config.kernel.flow import events
-from config.kernel.flow.errors import InvalidInput, NotFound
-from config.kernel.management.deeds import Deed, DeedCommand
+from config.kernel.flow.errors import NotFound
+from config.kernel.management.deeds import Deed, DeedCommand, json_object
 from config.kernel.models import Event, EventType
 from webhooks.models import Delivery, Skip
 
@@ -50,11 +48,7 @@ def show(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def publish(given: Mapping[str, Any]) -> dict[str, Any]:
     """Store an event; it is delivered by the running workers."""
-    try:
-        data = orjson.loads(given["data"])
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"--data is not JSON: {error}") from None
-    done = events.publish_draft(events.Draft(given["type"], data, uid=given["id"], source="program:command line"))
+    done = events.publish_draft(events.Draft(given["type"], given["data"], uid=given["id"], source="program:command line"))
     assert done.event is not None
     return {**row(done.event), "is_new": done.is_new}
 
@@ -90,7 +84,7 @@ class Command(DeedCommand):
             publish,
             {
                 "type": {"help": "Its type; `manage.py events types` lists them."},
-                "--data": {"default": "{}", "help": "Its data, a JSON object."},
+                "--data": {"type": json_object, "default": "{}", "help": "Its data, a JSON object."},
                 "--id": {"default": "", "help": "An id of your own; the same again gives the first event."},
             },
         ),

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
-from config.kernel.flow.errors import InvalidInput, NotFound
-from config.kernel.management.deeds import Deed, DeedCommand
+from config.kernel.flow.errors import NotFound
+from config.kernel.management.deeds import Deed, DeedCommand, json_object
 from webhooks.enums import Preset
 from webhooks.models import Source
 from webhooks.services import sources
@@ -27,11 +25,7 @@ def row(source: Source) -> dict[str, Any]:
 
 def create(given: Mapping[str, Any]) -> dict[str, Any]:
     """A new source, with its secret."""
-    try:
-        config = orjson.loads(given["config"])
-    except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"--config is not JSON: {error}") from None
-    made = sources.create(slug=given["slug"], preset=given["preset"], secret=given["secret"], config=config)
+    made = sources.create(slug=given["slug"], preset=given["preset"], secret=given["secret"], config=given["config"])
     return {**row(made.source), "secret": made.secret}
 
 
@@ -72,7 +66,7 @@ class Command(DeedCommand):
             {
                 **SLUG,
                 "--preset": {"default": Preset.HMAC, "choices": Preset.values, "help": "How it proves who it is."},
-                "--config": {"default": "{}", "help": "What the preset leaves open, a JSON object."},
+                "--config": {"type": json_object, "default": "{}", "help": "What the preset leaves open, a JSON object."},
                 **SECRET,
             },
         ),
