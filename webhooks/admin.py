@@ -1,72 +1,94 @@
 """Admin pages of webhooks: endpoints, sources and event types are edited here, what went in and out is read-only.
 Each deed is one call of a service."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 
 from config.kernel.desk.admin import BaseAdmin, DeedForm, ReadOnlyAdmin, deed
 from config.kernel.models import EventType
-from webhooks.forms.fields import Headers
+from config.look import words
+from config.look.fields import PrettyJSON
+from webhooks.forms.endpoints import EndpointForm as EndpointQuestions
+from webhooks.forms.sources import SourceForm as SourceQuestions
 from webhooks.models import Attempt, Batch, Delivery, Endpoint, Installation, Receipt, Replay, Skip, Source
 from webhooks.services import deliveries, endpoints, event_types, receipts, replay, sources
 
 VIEW, MANAGE = "webhooks:view", "webhooks:manage"
-ENDPOINT_FIELDS = [
-    "url",
-    "description",
-    "events",
-    "filter_conditions",
-    "security",
-    "headers",
-    "timeout_seconds",
-    "retry_strategy",
-    "retry_base_seconds",
-    "max_attempts",
-    "retry_max_delay_seconds",
-    "retry_jitter",
-    "retry_schedule",
-    "auto_disable_days",
-    "rate_per_minute",
-    "max_in_flight",
-    "ordering_key",
-    "batch_enabled",
-    "batch_size",
-    "batch_max_wait_seconds",
-]
-SOURCE_FIELDS = ["slug", "name", "preset", "config", "rate_per_second", "rate_burst", "max_body_bytes", "github_hook"]
+# What the form asks besides the columns; who may only look is not shown these.
+ASKED_ONLY = ("id_of_yours", "new_secret", "asymmetric", "headers")
+ENDPOINT_FIELDS = [name for _, _, names, _ in EndpointQuestions.layout for name in names if name not in ("secret", "asymmetric")]
+SOURCE_FIELDS = [name for _, _, names, _ in SourceQuestions.layout for name in names if name != "secret"]
 
 
-class EndpointForm(DeedForm):
+def _secret(help_text: str, *, longest: int) -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+    return forms.CharField(label="Secret of your own", required=False, max_length=longest, strip=False, widget=widget, help_text=help_text)
+
+
+def _sections(layout: Any, *, first: Sequence[str] = ()) -> list[Any]:
+    """The dashboard's sections as the admin wants them; `first` goes in front of the first one."""
+    found = [(title, {"description": lead, "fields": [_named(name) for name in names]}) for title, lead, names, _ in layout]
+    found[0][1]["fields"][:0] = first
+    return found
+
+
+def _named(name: str) -> str:
+    return "new_secret" if name == "secret" else name
+
+
+def _pretty(name: str) -> Any:
+    """A column of a read-only page: a JSON field, indented and coloured."""
+
+    def shown(row: Any) -> Any:
+        value = getattr(row, name)
+        return format_html('<pre class="json">{}</pre>', words.json_html(value)) if value else "-"
+
+    shown.short_description = name.replace("_", " ")  # type: ignore[attr-defined]
+    return shown
+
+
+class QuestionsForm(DeedForm):
+    """Asks as the dashboard does: the same fields, words and units. `questions` makes that form for a row, or for none."""
+
+    beside = {"secret": "new_secret", "id": "id_of_yours"}
+    questions: Callable[[Any], forms.Form]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        asked = type(self).questions(self.instance if self.instance.pk else None).fields
+        self.fields.update({name: asked[name] for name in self.fields if name in asked})
+
+
+class EndpointForm(QuestionsForm):
     """Where, what, how it is signed, how hard we try, how fast."""
 
     id_of_yours = forms.CharField(
-        required=False, max_length=64, help_text="Only when it is made: an id of your own; one is made when left out."
+        label="Id of your own", required=False, max_length=64, help_text="Letters, digits, `_` and `-`. Left out: one is made."
     )
-    new_secret = forms.CharField(
-        required=False,
-        max_length=300,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="A secret of your own. Left out: one is made, or the present one stays.",
-    )
-    headers = Headers(required=False, help_text="`Name: value`, one a line. A value that is left masked stays as it is.")
+    new_secret = _secret("Left out: one is made, or the present one stays. The old one signs beside it for a while.", longest=300)
+    asymmetric = forms.BooleanField(required=False)
 
     class Meta:
         model = Endpoint
         fields = ENDPOINT_FIELDS
-        widgets = {"url": forms.URLInput(attrs={"size": 80})}
+
+    @staticmethod
+    def questions(endpoint: Endpoint | None) -> forms.Form:
+        """As the dashboard asks."""
+        return EndpointQuestions(endpoint=endpoint)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        if isinstance(field := self.fields.get("headers"), Headers):
-            field.stored = self.instance.headers or {}
+        self.initial.setdefault("asymmetric", bool(self.instance.signing_key))
 
     def deed(self) -> Endpoint:
-        values = {name: value for name, value in self.cleaned_data.items() if name in ENDPOINT_FIELDS}
+        values = {name: value for name, value in self.cleaned_data.items() if name in (*ENDPOINT_FIELDS, "asymmetric")}
         secret = self.cleaned_data.get("new_secret", "")
         if self.instance.pk:
             return endpoints.update(self.fresh(), secret=secret, **values)
@@ -96,30 +118,7 @@ class EndpointAdmin(BaseAdmin):
     list_display = ["uid", "url", "status", "security", "last_delivered_at", "last_failed_at"]
     list_filter = ["status", "security"]
     search_fields = ["uid", "url", "description"]
-    fieldsets = [
-        ("Where", {"fields": ["url", "description", "id_of_yours"]}),
-        ("What", {"fields": ["events", "filter_conditions"]}),
-        ("Who we say we are", {"fields": ["security", "new_secret", "headers"]}),
-        (
-            "How hard we try",
-            {
-                "fields": [
-                    "timeout_seconds",
-                    "retry_strategy",
-                    "retry_base_seconds",
-                    "max_attempts",
-                    "retry_max_delay_seconds",
-                    "retry_jitter",
-                    "retry_schedule",
-                    "auto_disable_days",
-                ]
-            },
-        ),
-        (
-            "How fast",
-            {"fields": ["rate_per_minute", "max_in_flight", "ordering_key", "batch_enabled", "batch_size", "batch_max_wait_seconds"]},
-        ),
-    ]
+    sections = _sections(EndpointQuestions.layout, first=["id_of_yours"])
     actions = [
         deed("Send a test event", endpoints.send_test, scope=MANAGE),
         deed("Pause", endpoints.pause, scope=MANAGE),
@@ -133,11 +132,10 @@ class EndpointAdmin(BaseAdmin):
         return Endpoint.living.all()
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Who may only look sees no header values: they may be secrets, and Django would draw them as they are."""
-        if self.has_change_permission(request, obj):
-            return super().get_fieldsets(request, obj)
-        typed = {"headers", "new_secret", "id_of_yours"}
-        return [(title, {"fields": [name for name in rest["fields"] if name not in typed]}) for title, rest in self.fieldsets]
+        """An id is chosen once. Who may only look sees no header values: they may be secrets, and Django would draw them as they are."""
+        may_change = self.has_change_permission(request, obj)
+        hidden = ("id_of_yours",) if may_change and obj else () if may_change else ASKED_ONLY
+        return [(title, {**rest, "fields": [name for name in rest["fields"] if name not in hidden]}) for title, rest in self.sections]
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         endpoints.delete(obj)
@@ -147,20 +145,19 @@ class EndpointAdmin(BaseAdmin):
         return [str(one) for one in objs], {}, set(), []
 
 
-class SourceForm(DeedForm):
+class SourceForm(QuestionsForm):
     """A sender: its address, how it proves who it is, its limits."""
 
-    new_secret = forms.CharField(
-        required=False,
-        max_length=500,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Left out: one is made.",
-    )
+    new_secret = _secret("Left out: one is made, or the present one stays. Stripe, Slack and Shopify make theirs: enter it.", longest=500)
 
     class Meta:
         model = Source
         fields = SOURCE_FIELDS
+
+    @staticmethod
+    def questions(source: Source | None) -> forms.Form:
+        """As the dashboard asks."""
+        return SourceQuestions(source=source)
 
     def deed(self) -> Source:
         values = {name: value for name, value in self.cleaned_data.items() if name in SOURCE_FIELDS}
@@ -185,6 +182,7 @@ class SourceAdmin(BaseAdmin):
     list_display = ["slug", "name", "preset", "status", "address", "created_at"]
     list_filter = ["preset", "status"]
     search_fields = ["slug", "name"]
+    fieldsets = _sections(SourceQuestions.layout)
     actions = [deed("Pause", sources.pause, scope=MANAGE), deed("Resume", sources.resume, scope=MANAGE), _rotated]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -206,8 +204,30 @@ class SourceAdmin(BaseAdmin):
         return [str(one) for one in objs], {}, set(), []
 
 
+def _nothing() -> None:
+    """An empty field of a type: it has no schema, no example."""
+
+
 class EventTypeForm(DeedForm):
     """A name, what its data look like, an example."""
+
+    name = forms.RegexField(
+        event_types.NAME,
+        max_length=128,
+        help_text="`noun.past_participle` in small letters, such as order.paid. It stays.",
+    )
+    schema = PrettyJSON(
+        required=False,
+        rows=14,
+        empty=_nothing,
+        help_text="JSON Schema (2020-12) of the data. With one, data that do not fit are refused.",
+    )
+    example = PrettyJSON(
+        required=False,
+        rows=10,
+        empty=_nothing,
+        help_text="It must fit the schema; a test event sends it.",
+    )
 
     class Meta:
         model = EventType
@@ -233,6 +253,11 @@ class EventTypeAdmin(BaseAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["name"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who may only look, or looks at our own catalogue, sees the JSON indented."""
+        may_change = self.has_change_permission(request, obj)
+        return super().get_fields(request, obj) if may_change else ["name", "origin", "description", _pretty("schema"), _pretty("example")]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return (obj is None or obj.origin != EventType.Origin.CATALOGUE) and super().has_change_permission(request)

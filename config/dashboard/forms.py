@@ -1,18 +1,11 @@
 """What a person may type into the pages of the roof."""
 
-import json
 from typing import Any
 
 from django import forms
 
 from config.kernel.models import EventType
-
-
-class PrettyJSON(forms.JSONField):
-    """JSON, indented when it is shown."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+from config.look.fields import PrettyJSON
 
 
 class PublishForm(forms.Form):
@@ -22,12 +15,7 @@ class PublishForm(forms.Form):
     subject = forms.CharField(
         label="Subject", required=False, max_length=128, help_text="What it happened to, as kind:id. Example: order:42."
     )
-    payload = PrettyJSON(
-        label="Data",
-        help_text="JSON. It is checked against the schema of the type before anything is stored.",
-        widget=forms.Textarea(attrs={"class": "mono", "rows": 16, "spellcheck": "false"}),
-        error_messages={"invalid": "This is no valid JSON. Look for a missing quote, comma or bracket."},
-    )
+    payload = PrettyJSON(label="Data", rows=16, help_text="JSON. It is checked against the schema of the type before anything is stored.")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

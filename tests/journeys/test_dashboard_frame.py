@@ -367,7 +367,7 @@ def test_a_test_event_is_published_and_its_story_shown(operator, order_type):
     assert event.source == "program:operator-person"
 
 
-@pytest.mark.parametrize(("payload", "sentence"), [("{", "no valid JSON"), ('{"other": 1}', "order")])
+@pytest.mark.parametrize(("payload", "sentence"), [("{", "not JSON"), ('{"other": 1}', "order")])
 def test_what_cannot_be_published_is_told_at_the_field(operator, order_type, payload, sentence):
     response = operator.post("/events/publish", {"type": "order.created", "payload": payload})
     assert response.status_code == 200

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from config.kernel.models import ApiToken, Option
+from config.kernel.models import ApiToken, EventType, Option
 from tests.support.factories import DeliveryFactory, EndpointFactory, EventFactory, ReceiptFactory, SourceFactory
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Delivery, Endpoint, Source
@@ -51,14 +51,14 @@ def test_one_row_of_everything_opens(boss):
 
 FORM = {
     "url": "https://receiver.example/hook",
-    "events": '["video.failed"]',
+    "events": "video.failed",
     "filter_conditions": "{}",
     "security": "hmac_sha256",
     "headers": "",
     "retry_strategy": "exponential",
     "retry_max_delay_seconds": "86400",
     "retry_jitter": "0",
-    "retry_schedule": "[]",
+    "retry_schedule": "",
     "batch_size": "100",
     "batch_max_wait_seconds": "5",
 }
@@ -75,7 +75,7 @@ def test_an_endpoint_is_made_by_the_service_and_its_secret_shown_once(boss):
     ("change", "sentence"),
     [
         ({"url": "http://receiver.example/"}, "https"),
-        ({"events": '["nope.x"]'}, "nope.x"),
+        ({"events": "video.failed\nnope.x"}, "nope.x"),
         ({"filter_conditions": '{"a": {"$foo": 1}}'}, "$foo"),
     ],
 )
@@ -86,6 +86,56 @@ def test_a_bad_endpoint_is_refused_beside_its_field_and_what_was_typed_stays(bos
     assert sentence in text
     assert "typed by hand" in text
     assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence", "field"),
+    [
+        ({"filter_conditions": '{"amount": 5,\n "country" "DE"}'}, "at line 2, column 12", "filter_conditions"),
+        ({"filter_conditions": "[1]"}, "must be a JSON object", "filter_conditions"),
+        ({"filter_conditions": "[" * 5000}, "depth limit", "filter_conditions"),
+        ({"filter_conditions": '{"a": NaN}'}, "not JSON", "filter_conditions"),
+        ({"filter_conditions": '{"a": "\\u0000"}'}, "NUL character", "filter_conditions"),
+        ({"events": "nope.*"}, "No event type begins with &#x27;nope.&#x27;", "events"),
+        ({"retry_schedule": "0, soon"}, "whole numbers of seconds", "retry_schedule"),
+        ({"headers": "no colon"}, "is no header", "headers"),
+        ({"new_secret": "whsec_x"}, "base64", "new_secret"),
+        ({"id_of_yours": "test"}, "reserved", "id_of_yours"),
+    ],
+)
+def test_each_mistake_of_an_endpoint_is_said_beside_its_field(boss, change, sentence, field):
+    answer = boss.post(page(Endpoint, "add"), {**FORM, **change})
+    assert answer.status_code == 200
+    assert sentence in str(answer.context["adminform"].form.errors.get(field))
+    assert not Endpoint.objects.exists()
+
+
+def test_lists_are_typed_a_line_each_and_wildcards_are_taken(boss):
+    typed = {"events": "video.*\r\n\r\n*", "retry_strategy": "schedule", "retry_schedule": "0, 60", "asymmetric": "on"}
+    boss.post(page(Endpoint, "add"), {**FORM, **typed, "filter_conditions": '{"a": {"$gt": 1}}'})
+    made = Endpoint.living.get()
+    assert (made.events, made.retry_schedule, made.filter_conditions) == (["video.*", "*"], [0, 60], {"a": {"$gt": 1}})
+    assert made.signing_key
+    text = boss.get(page(Endpoint, "change", made.pk)).content.decode()
+    assert "video.*\n*</textarea>" in text
+    assert "{\n  &quot;a&quot;: {\n    &quot;$gt&quot;: 1\n  }\n}</textarea>" in text
+    assert "id_of_yours" not in text
+    boss.post(page(Endpoint, "change", made.pk), {**FORM, **typed})
+    assert Endpoint.living.get().signing_key == made.signing_key
+
+
+def test_an_event_type_is_checked_against_its_schema_and_shown_indented(boss):
+    typed = {"name": "order.paid", "schema": '{"required": ["total"]}', "example": "{}"}
+    refused = boss.post(page(EventType, "add"), typed)
+    assert "required property" in str(refused.context["adminform"].form.errors["example"])
+    boss.post(page(EventType, "add"), {**typed, "example": '{"total": 9}'})
+    made = EventType.objects.get(name="order.paid")
+    assert (made.example, made.schema) == ({"total": 9}, {"required": ["total"]})
+    boss.post(page(EventType, "change", made.pk), {"schema": "", "example": ""})
+    made.refresh_from_db()
+    assert (made.example, made.schema) == (None, None)
+    ours = boss.get(page(EventType, "change", EventType.objects.get(name="video.failed").pk)).content.decode()
+    assert '<pre class="json">{\n' in ours
 
 
 def test_changing_and_deleting_go_through_the_service(boss):

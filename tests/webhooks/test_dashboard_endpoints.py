@@ -154,7 +154,7 @@ def test_the_page_with_the_secret_is_not_kept_by_the_browser(admin):
 
 def test_a_mistake_is_said_beside_its_field_and_nothing_is_stored(admin):
     page = text_of(admin.post("/endpoints/new", {**FORM, "url": "http://127.0.0.1/x", "events": "no.such.event", "filter_conditions": "{"}))
-    assert "no valid JSON" in page
+    assert "not JSON: unexpected end of data at line 1, column 2" in page
     page = text_of(admin.post("/endpoints/new", {**FORM, "events": "no.such.event"}))
     assert "There is no event type" in page
     assert Endpoint.objects.count() == 0

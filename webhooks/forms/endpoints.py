@@ -5,8 +5,9 @@ from typing import Any
 from django import forms
 
 from config.kernel.desk import options
+from config.look.fields import MONO, PLAIN_TYPING, PrettyJSON
 from webhooks.enums import Security, Strategy
-from webhooks.forms.fields import MONO, PLAIN_TYPING, Asking, Delays, Headers, Lines, PrettyJSON
+from webhooks.forms.fields import Asking, Delays, Headers, Lines
 from webhooks.models import Endpoint
 
 # What an empty field stands for: a live option and its unit.

@@ -1,6 +1,5 @@
 """Kinds of fields, and what all forms of this room have in common."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +8,7 @@ from django import forms
 
 from config.kernel.flow.errors import InvalidInput
 from config.kernel.wire.redact import MASK
-
-# Browsers and password managers leave what is marked like this alone.
-PLAIN_TYPING = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}
-MONO = {"class": "mono", **PLAIN_TYPING}
+from config.look.fields import MONO, Editor
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Lines(forms.CharField):
     """A list, one item a line."""
 
     def __init__(self, *, rows: int = 4, **options: Any) -> None:
-        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": rows}), **options})
+        super().__init__(**{"widget": Editor(rows=rows), **options})
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else "\n".join(value or [])
@@ -80,7 +76,7 @@ class Headers(forms.CharField):
     """HTTP headers, `Name: value` a line. Stored values are shown masked; a line that is left masked keeps its value."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": 3}), **options})
+        super().__init__(**{"widget": Editor(rows=3), **options})
         self.stored: Mapping[str, str] = {}
 
     def prepare_value(self, value: Any) -> Any:
@@ -96,20 +92,6 @@ class Headers(forms.CharField):
                 raise forms.ValidationError(f"“{line.strip()[:60]}” is no header. Write Name: value, one a line.")
             found[name] = self.stored.get(name, text) if text == MASK else text
         return found or None
-
-
-class PrettyJSON(forms.JSONField):
-    """JSON, indented when it is shown; empty is an empty object."""
-
-    def __init__(self, *, rows: int = 5, **options: Any) -> None:
-        wrong = {"invalid": "This is no valid JSON. Look for a missing quote, comma or bracket."}
-        super().__init__(**{"widget": forms.Textarea(attrs={**MONO, "rows": rows}), "error_messages": wrong, **options})
-
-    def prepare_value(self, value: Any) -> Any:
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False) if value else ""
-
-    def clean(self, value: Any) -> Any:
-        return super().clean(value) or {}
 
 
 class SecretForm(forms.Form):

@@ -5,9 +5,10 @@ from typing import Any
 from django import forms
 
 from config.kernel.desk import options
+from config.look.fields import MONO, PLAIN_TYPING, PrettyJSON
 from webhooks.engine import presets
 from webhooks.enums import Preset
-from webhooks.forms.fields import MONO, PLAIN_TYPING, Asking, PrettyJSON
+from webhooks.forms.fields import Asking
 from webhooks.models import Source
 
 DEFAULTS = {"rate_per_second": "INBOUND_RATE_PER_SECOND", "rate_burst": "INBOUND_RATE_BURST", "max_body_bytes": "INBOUND_MAX_BODY_BYTES"}

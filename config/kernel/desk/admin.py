@@ -1,7 +1,7 @@
 """What the admin pages of all apps stand on: permission strings instead of Django's four, and actions that call a service.
 Used by `admin/` of each app."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -80,6 +80,7 @@ class DeedForm(ModelForm):
     """A form whose saving is one call of a service. It is rehearsed while the form is checked, so that a refusal shows beside its field."""
 
     request: HttpRequest | None = None
+    beside: Mapping[str, str] = {}  # the service's name of a field → ours, where they differ
 
     def deed(self) -> Any:
         """Call the service with `cleaned_data` and give the row. The instance holds typed values already: use `fresh()`."""
@@ -105,7 +106,9 @@ class DeedForm(ModelForm):
         except StewardError as refusal:
             fields = refusal.fields if isinstance(refusal, InvalidInput) else {}
             for name, sentences in (fields or {"": [refusal.message]}).items():
-                self.add_error(name if name in self.fields else None, [*sentences])
+                known = self.beside.get(whole := name.partition(".")[0], whole)
+                said = sentences if known == name or not name else [f"{name}: {sentence}" for sentence in sentences]
+                self.add_error(known if known in self.fields else None, [*said])
 
 
 class ReadOnlyAdmin(BaseAdmin):
