@@ -109,6 +109,14 @@ def test_register_answers_flat_without_the_secret_and_retries_on_the_schedule(ad
     assert set(listed) == {"webhookId", "url", "events", "createdAt", "active"}
 
 
+@pytest.mark.parametrize(("step", "status"), [("pause", "paused"), ("disable", "disabled"), ("enable", "active"), ("resume", "active")])
+def test_a_step_that_was_taken_already_answers_as_the_first_time(admin, step, status):
+    admin.post("/api/v1/webhooks/endpoints", {**BODY, "id": "a"})
+    for _ in range(2):
+        answer = admin.post(f"/api/v1/webhooks/endpoints/a/{step}")
+        assert (answer.status_code, answer.json()["status"]) == (200, status)
+
+
 def test_pause_holds_resume_sends_and_rotation_shows_the_new_secret_once(admin):
     old = admin.post("/api/v1/webhooks/endpoints", {**BODY, "id": "a"}).json()["secret"]
     assert admin.post("/api/v1/webhooks/endpoints/a/pause", {"reason": "maintenance"}).json()["active"] is False

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from config.kernel.flow import jobs
 from config.kernel.models import AuditRecord
+from tests.support.api import Caller
 from tests.support.factories import DeliveryFactory, ReceiptFactory
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Delivery, Endpoint
@@ -44,6 +45,23 @@ def test_pause_resume_rotate_and_delete_are_audited_deeds(endpoint):
     run("endpoints", "delete", "a")
     assert not Endpoint.living.exists()
     assert AuditRecord.objects.filter(action="endpoint.paused", actor="command line").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "route"),
+    [
+        (["endpoints", "show", "nobody"], "endpoints/nobody"),
+        (["deliveries", "show", "dlv_no"], "deliveries/dlv_no"),
+        (["replays", "show", "rep_no"], "replays/rep_no"),
+        (["sources", "setup", "no"], "sources/no/setup"),
+        (["receipts", "show", "rcp_no"], "inbound/rcp_no"),
+    ],
+)
+def test_an_unknown_id_is_answered_alike_by_command_and_api(words, route):
+    with pytest.raises(CommandError) as refused:
+        run(*words)
+    answer = Caller().get(f"/api/v1/webhooks/{route}")
+    assert (answer.status_code, answer.json()["detail"]) == (404, str(refused.value))
 
 
 def test_bad_words_are_refused_with_a_sentence():

@@ -380,7 +380,7 @@ def test_statistics_equal_the_rows() -> None:
         "dead_deliveries": 1,
         "average_response_time": pytest.approx(0.2),
     }
-    assert endpoints.stats_of(endpoint) == {
+    assert stats.of_endpoint(endpoint) == {
         "delivered": 3,
         "dead": 1,
         "cancelled": 1,

@@ -154,12 +154,12 @@ def test_deleted_source_answers_404() -> None:
 def test_find_asks_the_database_once_a_second(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     sources.create(slug="shop", preset="hmac")
     with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as clock:
-        assert sources.find("shop")
+        assert sources.known_by("shop")
         with django_assert_num_queries(0):
-            assert sources.find("shop")
+            assert sources.known_by("shop")
         clock.shift(1.1)
         with django_assert_num_queries(2):
-            assert sources.find("shop")
+            assert sources.known_by("shop")
 
 
 # --- the source that the environment makes -----------------------------------------------------

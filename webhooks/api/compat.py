@@ -12,7 +12,7 @@ from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow import clock
 from config.kernel.models import Event
 from webhooks.api.deliveries import send_test_event
-from webhooks.api.endpoints import MANAGE, caller, find, read, replace
+from webhooks.api.endpoints import MANAGE, caller, read, replace
 from webhooks.api.serializers.deliveries import StatsOut
 from webhooks.api.serializers.endpoints import EndpointDetail, EndpointIn, EndpointMade, EndpointOut, TestIn, TestOut
 from webhooks.api.serializers.events import EventOut
@@ -60,17 +60,17 @@ class AutonomousWebhook(View):
     @extend_schema(responses=EndpointDetail, summary="Read an endpoint with its status")
     def get(self, request: Request, webhook_id: str) -> Response:
         """Settings, breaker, last delivery, counters."""
-        return Response(EndpointDetail(find(webhook_id)).data)
+        return Response(EndpointDetail(endpoints.find(webhook_id)).data)
 
     @extend_schema(request=AutonomousWebhookIn, responses=EndpointDetail, summary="Replace an endpoint")
     def put(self, request: Request, webhook_id: str) -> Response:
         """What is left out goes back to its default; the secret stays unless one is sent."""
-        return Response(EndpointDetail(replace(find(webhook_id), request)).data)
+        return Response(EndpointDetail(replace(endpoints.find(webhook_id), request)).data)
 
     @extend_schema(responses={204: None}, summary="Delete an endpoint")
     def delete(self, request: Request, webhook_id: str) -> Response:
         """Nothing pending is sent any more."""
-        endpoints.delete(find(webhook_id))
+        endpoints.delete(endpoints.find(webhook_id))
         return Response(status=204)
 
 
@@ -213,7 +213,7 @@ class DeleteWebhook(Wrapped):
     @extend_schema(responses={200: DeletedOut}, summary="Delete an endpoint")
     def delete(self, request: Request, webhook_id: str) -> Response:
         """200 with a sentence, not 204."""
-        endpoints.delete(find(webhook_id))
+        endpoints.delete(endpoints.find(webhook_id))
         return Response({"success": True, "message": "Webhook deleted successfully"})
 
 

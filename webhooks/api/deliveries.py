@@ -1,5 +1,6 @@
 """`/api/v1/webhooks/deliveries`, `/replays` and `/stats`: what goes out and what became of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -9,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.kernel.desk.api import Collection, IdempotencyKey, View
-from config.kernel.flow.errors import Conflict, NotFound
-from webhooks.api.endpoints import MANAGE, find, read
+from config.kernel.flow.errors import Conflict
+from webhooks.api.endpoints import MANAGE, read, step
 from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.deliveries import DeliveryDetail, DeliveryOut, ReplayOut, RequeuedOut, RetryFailedIn, StatsOut
 from webhooks.api.serializers.endpoints import TestIn, TestOut
 from webhooks.enums import DeliveryStatus
-from webhooks.models import Delivery, Replay
+from webhooks.models import Delivery
 from webhooks.services import deliveries, endpoints, fanout, replay
 
 
@@ -30,14 +31,6 @@ class DeliveryFilter(PeriodFilter):
     class Meta:
         model = Delivery
         fields = ["status"]
-
-
-def find_delivery(delivery_id: str) -> Delivery:
-    """The delivery with its event and endpoint. Raises NotFound."""
-    found = Delivery.objects.select_related("event", "endpoint", "batch").filter(uid=delivery_id).first()
-    if found is None:
-        raise NotFound(f"There is no delivery {delivery_id!r}; deliveries are removed when their retention ends.")
-    return found
 
 
 class Deliveries(Collection):
@@ -59,7 +52,7 @@ class OneDelivery(View):
     @extend_schema(responses=DeliveryDetail, summary="Read a delivery with its attempts")
     def get(self, request: Request, delivery_id: str) -> Response:
         """Every attempt with request, reply, phases and error class."""
-        return Response(DeliveryDetail(find_delivery(delivery_id)).data)
+        return Response(DeliveryDetail(deliveries.find(delivery_id)).data)
 
 
 class RetryDelivery(View):
@@ -70,10 +63,10 @@ class RetryDelivery(View):
     @extend_schema(request=None, responses={202: DeliveryDetail}, summary="Send an ended delivery again")
     def post(self, request: Request, delivery_id: str) -> Response:
         """The same event id and the same bytes; a delivery that is still open cannot be sent again (409)."""
-        delivery = find_delivery(delivery_id)
+        delivery = deliveries.find(delivery_id)
         if not deliveries.redeliver(delivery):
             raise Conflict(f"The delivery is {delivery.status}; only one that has ended can be sent again.")
-        return Response(DeliveryDetail(find_delivery(delivery_id)).data, status=202)
+        return Response(DeliveryDetail(deliveries.find(delivery_id)).data, status=202)
 
 
 class CancelDelivery(View):
@@ -84,10 +77,10 @@ class CancelDelivery(View):
     @extend_schema(request=None, responses=DeliveryDetail, summary="Cancel an open delivery")
     def post(self, request: Request, delivery_id: str) -> Response:
         """No further attempt is made; one under way is recorded."""
-        delivery = find_delivery(delivery_id)
+        delivery = deliveries.find(delivery_id)
         if not deliveries.cancel(delivery):
             raise Conflict(f"The delivery is {delivery.status}; only an open one can be cancelled.")
-        return Response(DeliveryDetail(find_delivery(delivery_id)).data)
+        return Response(DeliveryDetail(deliveries.find(delivery_id)).data)
 
 
 class RetryFailed(IdempotencyKey, View):
@@ -100,7 +93,7 @@ class RetryFailed(IdempotencyKey, View):
     def post(self, request: Request) -> Response:
         """Those of one endpoint, or of all."""
         sent = read(RetryFailedIn, request).validated_data
-        endpoint = find(sent["endpoint_id"]) if sent.get("endpoint_id") else None
+        endpoint = endpoints.find(sent["endpoint_id"]) if sent.get("endpoint_id") else None
         return Response({"requeued": deliveries.redeliver_dead(endpoint=endpoint, since=sent.get("since"))}, status=202)
 
 
@@ -133,14 +126,6 @@ def send_test_event(request: Request) -> dict[str, Any]:
     return {"event_id": found.event.uid, "delivery_ids": found.delivery_ids}
 
 
-def find_replay(replay_id: str) -> Replay:
-    """The replay. Raises NotFound."""
-    found = Replay.objects.select_related("endpoint").filter(uid=replay_id).first()
-    if found is None:
-        raise NotFound(f"There is no replay {replay_id!r}.")
-    return found
-
-
 class OneReplay(View):
     """One replay."""
 
@@ -149,38 +134,41 @@ class OneReplay(View):
     @extend_schema(responses=ReplayOut, summary="Read a replay and its progress")
     def get(self, request: Request, replay_id: str) -> Response:
         """`done` of `total`."""
-        return Response(ReplayOut(find_replay(replay_id)).data)
+        return Response(ReplayOut(replay.find(replay_id)).data)
 
 
 class StepReplay(View):
-    """Pause, resume or cancel a replay."""
+    """Moves a replay to another state. `deed` is the service's, `verb` its name in a refusal."""
 
     scopes = MANAGE
-    step = "pause"
+    deed: Callable[..., bool]
+    verb = ""
 
     @extend_schema(request=None, responses=ReplayOut)
     def post(self, request: Request, replay_id: str) -> Response:
         """A step that its state does not allow answers 409."""
-        found = find_replay(replay_id)
-        deed = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}[self.step]
-        if not deed(found):
-            raise Conflict(f"The replay is {found.status}; it cannot {self.step} now.")
+        found = replay.find(replay_id)
+        if not type(self).deed(found):
+            raise Conflict(f"The replay is {found.status}; it cannot {self.verb} now.")
         return Response(ReplayOut(found).data)
 
 
+@step("Pause a replay", "What was sent stays sent; the rest waits until it is resumed.")
 class PauseReplay(StepReplay):
     """Pause a replay."""
 
-    step = "pause"
+    deed, verb = replay.pause, "pause"
 
 
+@step("Resume a paused replay", "It goes on where it was.")
 class ResumeReplay(StepReplay):
     """Resume a replay."""
 
-    step = "resume"
+    deed, verb = replay.resume, "resume"
 
 
+@step("Cancel a replay", "What was sent stays sent; the rest is not sent any more.")
 class CancelReplay(StepReplay):
     """Cancel a replay."""
 
-    step = "cancel"
+    deed, verb = replay.cancel, "cancel"

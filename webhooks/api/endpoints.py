@@ -1,13 +1,15 @@
 """`/api/v1/webhooks/endpoints`: who hears from us."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from config.kernel.desk.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import NotFound
@@ -37,14 +39,6 @@ MANAGE = {
     "PATCH": "webhooks:manage",
     "DELETE": "webhooks:manage",
 }
-
-
-def find(endpoint_id: str) -> Endpoint:
-    """The living endpoint. Raises NotFound."""
-    found = Endpoint.living.filter(uid=endpoint_id).first()
-    if found is None:
-        raise NotFound(f"There is no endpoint {endpoint_id!r}.")
-    return found  # type: ignore[no-any-return]
 
 
 def caller(request: Request) -> User | None:
@@ -97,24 +91,24 @@ class OneEndpoint(View):
     @extend_schema(responses=EndpointDetail, summary="Read an endpoint")
     def get(self, request: Request, endpoint_id: str) -> Response:
         """Its settings, breaker, last delivery and counters."""
-        return Response(EndpointDetail(find(endpoint_id)).data)
+        return Response(EndpointDetail(endpoints.find(endpoint_id)).data)
 
     @extend_schema(request=EndpointIn, responses=EndpointDetail, summary="Replace an endpoint")
     def put(self, request: Request, endpoint_id: str) -> Response:
         """What is left out goes back to its default; the secret stays unless one is sent."""
-        return Response(EndpointDetail(replace(find(endpoint_id), request)).data)
+        return Response(EndpointDetail(replace(endpoints.find(endpoint_id), request)).data)
 
     @extend_schema(request=EndpointIn(partial=True), responses=EndpointDetail, summary="Change an endpoint")
     def patch(self, request: Request, endpoint_id: str) -> Response:
         """What is left out stays."""
         fields = read(EndpointIn, request, partial=True).deed_fields()
         fields.pop("uid", None)
-        return Response(EndpointDetail(endpoints.update(find(endpoint_id), **fields)).data)
+        return Response(EndpointDetail(endpoints.update(endpoints.find(endpoint_id), **fields)).data)
 
     @extend_schema(responses={204: None}, summary="Delete an endpoint")
     def delete(self, request: Request, endpoint_id: str) -> Response:
         """Its open deliveries are cancelled; its history is kept until its retention ends."""
-        endpoints.delete(find(endpoint_id))
+        endpoints.delete(endpoints.find(endpoint_id))
         return Response(status=204)
 
 
@@ -135,7 +129,7 @@ class TestEndpoint(View):
     def post(self, request: Request, endpoint_id: str) -> Response:
         """`system.status` with `{"test": true}` unless the body says otherwise."""
         sent = read(TestIn, request).validated_data
-        delivery = endpoints.send_test(find(endpoint_id), type=sent.get("event", "system.status"), data=sent.get("data"))
+        delivery = endpoints.send_test(endpoints.find(endpoint_id), type=sent.get("event", "system.status"), data=sent.get("data"))
         return Response({"event_id": delivery.event.uid, "delivery_ids": [delivery.uid]}, status=202)
 
 
@@ -148,65 +142,59 @@ class RotateSecret(View):
     @extend_schema(request=SecretIn, responses=SecretOut, summary="Rotate the secret of an endpoint")
     def post(self, request: Request, endpoint_id: str) -> Response:
         """The answer holds the new secret, this once."""
-        endpoint, sent = find(endpoint_id), read(SecretIn, request).validated_data
+        endpoint, sent = endpoints.find(endpoint_id), read(SecretIn, request).validated_data
         secret = endpoints.rotate_secret(endpoint, secret=sent.get("secret", ""), overlap_hours=sent.get("overlap_hours"))
         return Response({"id": endpoint.uid, "secret": secret})
 
 
-class PauseEndpoint(View):
+class StepEndpoint(View):
+    """Moves an endpoint to another state. `deed` is the service's, `takes` the shape of the words it is given."""
+
+    scopes = MANAGE
+    throttle_kind = "manage"
+    deed: Callable[..., bool]
+    takes: type[Serializer[Any]] | None = None
+
+    @extend_schema(request=None, responses=EndpointDetail)
+    def post(self, request: Request, endpoint_id: str) -> Response:
+        """Where it was in that state already, nothing happens."""
+        endpoint = endpoints.find(endpoint_id)
+        words = read(self.takes, request).validated_data if self.takes else {}
+        type(self).deed(endpoint, **words)
+        return Response(EndpointDetail(endpoint).data)
+
+
+def step(summary: str, description: str, takes: Any = None) -> Any:
+    """How the API's document names one step."""
+    return extend_schema_view(post=extend_schema(request=takes, summary=summary, description=description))
+
+
+@step("Pause an endpoint", "Deliveries wait until it is resumed; nothing is lost.", ReasonIn)
+class PauseEndpoint(StepEndpoint):
     """Hold deliveries back."""
 
-    scopes = MANAGE
-    throttle_kind = "manage"
-
-    @extend_schema(request=ReasonIn, responses=EndpointDetail, summary="Pause an endpoint")
-    def post(self, request: Request, endpoint_id: str) -> Response:
-        """Deliveries wait until it is resumed; nothing is lost."""
-        endpoint = find(endpoint_id)
-        endpoints.pause(endpoint, reason=read(ReasonIn, request).validated_data.get("reason", ""))
-        return Response(EndpointDetail(endpoint).data)
+    deed, takes = endpoints.pause, ReasonIn
 
 
-class ResumeEndpoint(View):
+@step("Resume a paused endpoint", "What waited is sent now.")
+class ResumeEndpoint(StepEndpoint):
     """Let deliveries go again."""
 
-    scopes = MANAGE
-    throttle_kind = "manage"
-
-    @extend_schema(request=None, responses=EndpointDetail, summary="Resume a paused endpoint")
-    def post(self, request: Request, endpoint_id: str) -> Response:
-        """What waited is sent now."""
-        endpoint = find(endpoint_id)
-        endpoints.resume(endpoint)
-        return Response(EndpointDetail(endpoint).data)
+    deed = endpoints.resume
 
 
-class DisableEndpoint(View):
+@step("Disable an endpoint", "Events it would have got are noted as skipped.", ReasonIn)
+class DisableEndpoint(StepEndpoint):
     """Take an endpoint out of use."""
 
-    scopes = MANAGE
-    throttle_kind = "manage"
-
-    @extend_schema(request=ReasonIn, responses=EndpointDetail, summary="Disable an endpoint")
-    def post(self, request: Request, endpoint_id: str) -> Response:
-        """Events it would have got are noted as skipped."""
-        endpoint = find(endpoint_id)
-        endpoints.disable(endpoint, reason=read(ReasonIn, request).validated_data.get("reason", ""))
-        return Response(EndpointDetail(endpoint).data)
+    deed, takes = endpoints.disable, ReasonIn
 
 
-class EnableEndpoint(View):
+@step("Enable a disabled endpoint", "With `catch_up`, what was skipped while it was disabled is sent now.", EnableIn)
+class EnableEndpoint(StepEndpoint):
     """Put a disabled endpoint back to use."""
 
-    scopes = MANAGE
-    throttle_kind = "manage"
-
-    @extend_schema(request=EnableIn, responses=EndpointDetail, summary="Enable a disabled endpoint")
-    def post(self, request: Request, endpoint_id: str) -> Response:
-        """With `catch_up`, what was skipped while it was disabled is sent now."""
-        endpoint = find(endpoint_id)
-        endpoints.enable(endpoint, catch_up=read(EnableIn, request).validated_data["catch_up"])
-        return Response(EndpointDetail(endpoint).data)
+    deed, takes = endpoints.enable, EnableIn
 
 
 class ExplainEvent(View):
@@ -224,7 +212,7 @@ class ExplainEvent(View):
         event = Event.objects.filter(uid=request.query_params.get("event", "")).first()
         if event is None:
             raise NotFound("There is no such event. Name one with ?event=evt_…")
-        found = fanout.explain(event, find(endpoint_id))
+        found = fanout.explain(event, endpoints.find(endpoint_id))
         return Response({"would_deliver": found.would_deliver, "reason": found.reason, "detail": found.detail})
 
 
@@ -237,12 +225,13 @@ class Replays(IdempotencyKey, Collection):
     def get_queryset(self) -> QuerySet[Replay]:
         if getattr(self, "swagger_fake_view", False):
             return Replay.objects.none()
-        return Replay.objects.filter(endpoint=find(self.kwargs["endpoint_id"])).select_related("endpoint")
+        return Replay.objects.filter(endpoint=endpoints.find(self.kwargs["endpoint_id"])).select_related("endpoint")
 
     @extend_schema(request=ReplayIn, responses={202: ReplayOut}, summary="Replay past events to an endpoint")
     def post(self, request: Request, endpoint_id: str) -> Response:
         """Starts a replay; it goes on after a restart and shows its progress."""
-        started = replay.start(find(endpoint_id), requested_by=request.user.get_username(), **read(ReplayIn, request).validated_data)
+        sent = read(ReplayIn, request).validated_data
+        started = replay.start(endpoints.find(endpoint_id), requested_by=request.user.get_username(), **sent)
         return Response(ReplayOut(started).data, status=202)
 
 
@@ -256,4 +245,4 @@ class PreviewReplay(View):
         """Nothing is sent."""
         sent = dict(read(ReplayIn, request).validated_data)
         sent.pop("per_minute", None)
-        return Response({"count": replay.preview(find(endpoint_id), **sent)})
+        return Response({"count": replay.preview(endpoints.find(endpoint_id), **sent)})

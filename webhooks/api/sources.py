@@ -1,5 +1,6 @@
 """`/api/v1/webhooks/sources` and `/inbound`: who sends to us, and what came."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,22 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.kernel.desk.api import Collection, IdempotencyKey, View
-from config.kernel.flow.errors import NotFound
-from webhooks.api.endpoints import MANAGE, read
+from webhooks.api.endpoints import MANAGE, read, step
 from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.endpoints import SecretIn, SecretOut
 from webhooks.api.serializers.sources import ReceiptDetail, ReceiptOut, SourceIn, SourceMade, SourceOut
 from webhooks.enums import ReceiptStatus
 from webhooks.models import Receipt, Source
 from webhooks.services import receipts, sources
-
-
-def find_source(slug: str) -> Source:
-    """The living source, by its slug. Raises NotFound."""
-    found = Source.living.filter(slug=slug).first()
-    if found is None:
-        raise NotFound(f"There is no source {slug!r}.")
-    return found  # type: ignore[no-any-return]
 
 
 class Sources(IdempotencyKey, Collection):
@@ -54,7 +46,7 @@ class OneSource(View):
     @extend_schema(responses=SourceOut, summary="Read a source")
     def get(self, request: Request, slug: str) -> Response:
         """Its address, preset and limits."""
-        return Response(SourceOut(find_source(slug)).data)
+        return Response(SourceOut(sources.find(slug)).data)
 
     @extend_schema(request=SourceIn(partial=True), responses=SourceOut, summary="Change a source")
     def patch(self, request: Request, slug: str) -> Response:
@@ -62,39 +54,42 @@ class OneSource(View):
         fields = dict(read(SourceIn, request, partial=True).validated_data)
         for fixed in ("slug", "secret"):
             fields.pop(fixed, None)
-        return Response(SourceOut(sources.update(find_source(slug), **fields)).data)
+        return Response(SourceOut(sources.update(sources.find(slug), **fields)).data)
 
     @extend_schema(responses={204: None}, summary="Delete a source")
     def delete(self, request: Request, slug: str) -> Response:
         """Its address answers 404 from now on; its receipts stay until their retention ends."""
-        sources.delete(find_source(slug))
+        sources.delete(sources.find(slug))
         return Response(status=204)
 
 
-class PauseSource(View):
+class StepSource(View):
+    """Moves a source to another state. `deed` is the service's."""
+
+    scopes = MANAGE
+    throttle_kind = "manage"
+    deed: Callable[..., bool]
+
+    @extend_schema(request=None, responses=SourceOut)
+    def post(self, request: Request, slug: str) -> Response:
+        """Where it was in that state already, nothing happens."""
+        source = sources.find(slug)
+        type(self).deed(source)
+        return Response(SourceOut(source).data)
+
+
+@step("Pause a source", "The sender hears 503 and tries again later.")
+class PauseSource(StepSource):
     """Stop listening to a source."""
 
-    scopes = MANAGE
-
-    @extend_schema(request=None, responses=SourceOut, summary="Pause a source")
-    def post(self, request: Request, slug: str) -> Response:
-        """The sender hears 503 and tries again later."""
-        source = find_source(slug)
-        sources.pause(source)
-        return Response(SourceOut(source).data)
+    deed = sources.pause
 
 
-class ResumeSource(View):
+@step("Resume a source", "From now on its requests are taken.")
+class ResumeSource(StepSource):
     """Listen to a source again."""
 
-    scopes = MANAGE
-
-    @extend_schema(request=None, responses=SourceOut, summary="Resume a source")
-    def post(self, request: Request, slug: str) -> Response:
-        """From now on its requests are taken."""
-        source = find_source(slug)
-        sources.resume(source)
-        return Response(SourceOut(source).data)
+    deed = sources.resume
 
 
 class RotateSourceSecret(View):
@@ -106,7 +101,7 @@ class RotateSourceSecret(View):
     @extend_schema(request=SecretIn, responses=SecretOut, summary="Rotate the secret of a source")
     def post(self, request: Request, slug: str) -> Response:
         """The answer holds the new secret, this once."""
-        source, sent = find_source(slug), read(SecretIn, request).validated_data
+        source, sent = sources.find(slug), read(SecretIn, request).validated_data
         secret = sources.rotate_secret(source, secret=sent.get("secret", ""), overlap_hours=sent.get("overlap_hours"))
         return Response({"id": source.uid, "secret": secret})
 
@@ -126,7 +121,7 @@ class SourceSetup(View):
     @extend_schema(responses=SetupHelpOut, summary="Read how a sender is set up")
     def get(self, request: Request, slug: str) -> Response:
         """The address to copy and the steps, for this kind of sender."""
-        found = sources.setup_help(find_source(slug))
+        found = sources.setup_help(sources.find(slug))
         return Response({"url": found.url, "steps": list(found.steps)})
 
 
@@ -154,14 +149,6 @@ class Receipts(Collection):
         return Receipt.objects.select_related("source", "event").defer("body", "event__body").order_by("-id")
 
 
-def find_receipt(receipt_id: str) -> Receipt:
-    """The receipt. Raises NotFound."""
-    found = Receipt.objects.select_related("source", "event").filter(uid=receipt_id).first()
-    if found is None:
-        raise NotFound(f"There is no receipt {receipt_id!r}; receipts are removed when their retention ends.")
-    return found
-
-
 class OneReceipt(View):
     """One inbound request."""
 
@@ -170,7 +157,7 @@ class OneReceipt(View):
     @extend_schema(responses=ReceiptDetail, summary="Read a receipt, with why it was refused")
     def get(self, request: Request, receipt_id: str) -> Response:
         """The headers that came and what an operator should know."""
-        return Response(ReceiptDetail(find_receipt(receipt_id)).data)
+        return Response(ReceiptDetail(receipts.find(receipt_id)).data)
 
 
 class ReprocessReceipt(View):
@@ -181,5 +168,5 @@ class ReprocessReceipt(View):
     @extend_schema(request=None, responses={202: ReceiptDetail}, summary="Reprocess a receipt")
     def post(self, request: Request, receipt_id: str) -> Response:
         """Routes its event again; a refused request has none and answers 409."""
-        receipts.reprocess(find_receipt(receipt_id))
-        return Response(ReceiptDetail(find_receipt(receipt_id)).data, status=202)
+        receipts.reprocess(receipts.find(receipt_id))
+        return Response(ReceiptDetail(receipts.find(receipt_id)).data, status=202)

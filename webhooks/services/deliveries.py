@@ -7,10 +7,17 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from config.kernel.flow import clock, jobs
-from config.kernel.flow.errors import Conflict
+from config.kernel.flow.errors import Conflict, NotFound
 from config.kernel.watch import audit
 from webhooks.enums import ENDED_STATUSES, OPEN_STATUSES, DeliveryStatus
 from webhooks.models import Batch, Delivery, Endpoint
+
+
+def find(uid: str) -> Delivery:
+    """The delivery with its event, endpoint and batch. Raises NotFound."""
+    if (found := Delivery.objects.select_related("event", "endpoint", "batch").filter(uid=uid).first()) is None:
+        raise NotFound(f"There is no delivery {uid[:64]!r}; deliveries are removed when their retention ends.")
+    return found
 
 
 @transaction.atomic

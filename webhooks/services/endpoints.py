@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, jobs, transitions
-from config.kernel.flow.errors import Conflict, InvalidInput
+from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.limits import breaker
 from config.kernel.limits.backoff import Policy
 from config.kernel.models import Event, EventType
@@ -58,6 +58,13 @@ class Registered:
 
     endpoint: Endpoint
     secret: str
+
+
+def find(uid: str) -> Endpoint:
+    """The living endpoint. Raises NotFound."""
+    if (found := Endpoint.living.filter(uid=uid).first()) is None:
+        raise NotFound(f"There is no endpoint {uid[:64]!r}; it may have been deleted.")
+    return found  # type: ignore[no-any-return]
 
 
 def defaults() -> dict[str, Any]:
@@ -310,11 +317,6 @@ def is_rotation_due(endpoint: Endpoint, *, now: datetime) -> bool:
 def stats() -> dict[str, Any]:
     """Numbers over all deliveries that are kept (S0-87)."""
     return numbers.totals()
-
-
-def stats_of(endpoint: Endpoint) -> dict[str, Any]:
-    """The numbers of one endpoint."""
-    return numbers.of_endpoint(endpoint)
 
 
 def _take(endpoint: Endpoint, given: Mapping[str, Any]) -> None:

@@ -67,17 +67,19 @@ def delete(row: EventType) -> None:
 def _check(schema: Any, example: Any) -> None:
     if schema is None:
         return
-    catalogue.check_schema(schema)
-    if example is None:
-        return
-    wrong = [_sentence(error) for error in islice(catalogue.compile_schema(schema).iter_errors(example), 5)]
+    try:
+        validator = catalogue.compile_schema(schema)
+    except (ValueError, TypeError) as error:
+        said = _sentence(error)
+        raise InvalidInput(f"The schema cannot be used: {said}", fields={"schema": [said]}) from None
+    wrong = [_sentence(error) for error in islice(validator.iter_errors(example), 5)] if example is not None else []
     if wrong:
         raise InvalidInput(f"The example does not fit the schema: {wrong[0]}", fields={"example": wrong})
 
 
 def _sentence(error: Any) -> str:
-    where = ".".join(str(part) for part in error.instance_path)
-    return f"{where or 'the whole'}: {error.message[:300]}"
+    where = ".".join(str(part) for part in getattr(error, "instance_path", ()))
+    return f"{where or 'the whole'}: {getattr(error, 'message', error)}"[:300]
 
 
 def _refuse_ours(row: EventType, deed: str) -> None:

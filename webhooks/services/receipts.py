@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, events
-from config.kernel.flow.errors import Conflict
+from config.kernel.flow.errors import Conflict, NotFound
 from config.kernel.limits import ratelimit
 from config.kernel.models import Event
 from config.kernel.models.base import new_uid
@@ -97,6 +97,13 @@ def refuse(known: Known, incoming: Incoming, refusal: Refusal, *, announced_size
     receipt.body, receipt.body_size = incoming.body[:REFUSED_BODY_BYTES], max(len(incoming.body), min(announced_size, MAX_SIZE))
     receipt.save(force_insert=True)
     return receipt
+
+
+def find(uid: str) -> Receipt:
+    """The receipt with its source and event. Raises NotFound."""
+    if (found := Receipt.objects.select_related("source", "event").filter(uid=uid).first()) is None:
+        raise NotFound(f"There is no receipt {uid[:64]!r}; receipts are removed when their retention ends.")
+    return found
 
 
 def reprocess(receipt: Receipt) -> Receipt:

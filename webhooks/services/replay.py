@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from config.kernel.flow import clock, jobs, leases, transitions
-from config.kernel.flow.errors import Conflict, InvalidInput
+from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.flow.event_types import OWN_PREFIXES
 from config.kernel.flow.events import INBOUND
 from config.kernel.models import Event, EventType
@@ -32,6 +32,13 @@ class _Step:
     chosen: list[Event] = field(default_factory=list)
     cursor: int = 0
     is_end: bool = False
+
+
+def find(uid: str) -> Replay:
+    """The replay with its endpoint. Raises NotFound."""
+    if (found := Replay.objects.select_related("endpoint").filter(uid=uid).first()) is None:
+        raise NotFound(f"There is no replay {uid[:64]!r}. Check the id.")
+    return found
 
 
 def preview(

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, transitions
-from config.kernel.flow.errors import Conflict, InvalidInput
+from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.models import EventType
 from config.kernel.watch import audit
 from config.kernel.wire import signing
@@ -126,6 +126,13 @@ class SetupHelp:
 _known: dict[str, tuple[datetime, Known | None]] = {}
 
 
+def find(slug: str) -> Source:
+    """The living source. Raises NotFound."""
+    if (found := Source.living.filter(slug=slug).first()) is None:
+        raise NotFound(f"There is no source {slug[:64]!r}; it may have been deleted.")
+    return found  # type: ignore[no-any-return]
+
+
 @transaction.atomic
 def create(
     *,
@@ -233,14 +240,8 @@ def delete(source: Source) -> bool:
     return True
 
 
-def find(slug: str) -> Source | None:
-    """The living source of that slug, at most a second old."""
-    known = known_by(slug)
-    return known.source if known else None
-
-
 def known_by(slug: str) -> Known | None:
-    """As `find`, with secrets and limits ready for use. Makes the source `github` when only the environment knows it."""
+    """The living source as requests need it, at most a second old, or None. Makes `github` when only the environment knows it."""
     if not _SLUG.fullmatch(slug):
         return None
     now = clock.now()

@@ -52,17 +52,15 @@ class Schema(AutoSchema):
         operation = super().get_operation(*args, **values)
         if operation:
             self.registry.register_on_missing(_problem_component())
+            scope = None if self._is_public() else permissions.required(self.view, self.method)
+            said = operation.get("description", "")
+            operation["description"] = f"{said}\n\nNeeds the permission `{scope}`.".strip() if scope else said
             for status in sorted(self._errors() - set(operation["responses"])):
                 operation["responses"][status] = _error(status)
         return operation
 
     def get_tags(self) -> list[str]:
         return list(getattr(self.view, "schema_tags", ())) or super().get_tags()
-
-    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
-        scope = None if self._is_public() else permissions.required(self.view, self.method)
-        said = super().get_description() or ""
-        return f"{said}\n\nNeeds the permission `{scope}`.".strip() if scope else said
 
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())

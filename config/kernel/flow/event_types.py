@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 import jsonschema_rs
 
 from config.kernel.flow import clock
-from config.kernel.flow.errors import InvalidInput
 from config.kernel.models import EventType
 
 KEPT = timedelta(seconds=5)
@@ -60,18 +59,8 @@ def forget() -> None:
     _known.clear()
 
 
-def check_schema(schema: Any) -> None:
-    """Raises InvalidInput when `schema` is not a JSON Schema that can be used here (remote references are refused)."""
-    try:
-        compile_schema(schema)
-    except (ValueError, TypeError) as error:
-        where = ".".join(map(str, getattr(error, "instance_path", ())))
-        sentence = f"{where + ': ' if where else ''}{getattr(error, 'message', error)}"[:300]
-        raise InvalidInput(f"The schema cannot be used: {sentence}", fields={"schema": [sentence]}) from None
-
-
 def compile_schema(schema: Any) -> Any:
-    """A validator with a regular expression engine that cannot be made to run for ever."""
+    """A validator whose regular expressions cannot run for ever. Raises ValueError, also for references that lead outside."""
     return jsonschema_rs.validator_for(schema, pattern_options=jsonschema_rs.RegexOptions(), retriever=_no_remote_schema)
 
 

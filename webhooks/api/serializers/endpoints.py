@@ -10,7 +10,7 @@ from webhooks.api.serializers.fields import Items, Named, ObjectField, UpperOrLo
 from webhooks.engine import envelope
 from webhooks.enums import DeliveryStatus, EndpointStatus, Security, Strategy
 from webhooks.models import Endpoint
-from webhooks.services import endpoints
+from webhooks.services import endpoints, stats
 
 
 class EndpointIn(serializers.Serializer[Any]):
@@ -163,7 +163,7 @@ class EndpointDetail(EndpointOut):
     @extend_schema_field(Counters)
     def get_counters(self, endpoint: Endpoint) -> Any:
         """Counted now."""
-        return endpoints.stats_of(endpoint)
+        return stats.of_endpoint(endpoint)
 
     def get_public_key(self, endpoint: Endpoint) -> str:
         """Empty where there is none."""

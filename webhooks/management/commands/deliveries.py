@@ -3,19 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.flow.errors import Conflict, NotFound
+from config.kernel.flow.errors import Conflict
 from config.kernel.management.deeds import Deed, DeedCommand, moment
 from webhooks.enums import DeliveryStatus
-from webhooks.models import Attempt, Delivery, Endpoint
+from webhooks.models import Attempt, Delivery
 from webhooks.services import deliveries, endpoints
-
-
-def find(uid: str) -> Delivery:
-    """The delivery. Raises NotFound."""
-    found = Delivery.objects.select_related("event", "endpoint", "batch").filter(uid=uid).first()
-    if found is None:
-        raise NotFound(f"There is no delivery {uid!r}; deliveries are removed when their retention ends.")
-    return found
 
 
 def row(delivery: Delivery) -> dict[str, Any]:
@@ -43,7 +35,7 @@ def latest(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def show(given: Mapping[str, Any]) -> dict[str, Any]:
     """One delivery and every attempt."""
-    delivery = find(given["id"])
+    delivery = deliveries.find(given["id"])
     return {**row(delivery), "history": [_attempt(one) for one in delivery.attempts.all()]}
 
 
@@ -54,26 +46,24 @@ def _attempt(attempt: Attempt) -> str:
 
 def redeliver(given: Mapping[str, Any]) -> dict[str, Any]:
     """Send one again."""
-    delivery = find(given["id"])
+    delivery = deliveries.find(given["id"])
     if not deliveries.redeliver(delivery):
         raise Conflict(f"{delivery.uid} is {delivery.status}; only one that has ended can be sent again.")
-    return row(find(given["id"]))
+    return row(deliveries.find(given["id"]))
 
 
 def redeliver_dead(given: Mapping[str, Any]) -> dict[str, int]:
     """Send all dead letters again, of one endpoint or of all."""
-    endpoint = Endpoint.living.filter(uid=given["endpoint"]).first()
-    if given["endpoint"] and endpoint is None:
-        raise NotFound(f"There is no endpoint {given['endpoint']!r}.")
+    endpoint = endpoints.find(given["endpoint"]) if given["endpoint"] else None
     return {"requeued": deliveries.redeliver_dead(endpoint=endpoint, since=given["since"])}
 
 
 def cancel(given: Mapping[str, Any]) -> dict[str, Any]:
     """Give one up."""
-    delivery = find(given["id"])
+    delivery = deliveries.find(given["id"])
     if not deliveries.cancel(delivery):
         raise Conflict(f"{delivery.uid} is {delivery.status}; only an open one can be cancelled.")
-    return row(find(given["id"]))
+    return row(deliveries.find(given["id"]))
 
 
 ID = {"id": {"help": "The delivery's id."}}

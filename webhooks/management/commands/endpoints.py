@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.flow.errors import NotFound
 from config.kernel.management.deeds import Deed, DeedCommand
 from webhooks.models import Endpoint
-from webhooks.services import endpoints
+from webhooks.services import endpoints, stats
 
 ID = {"id": {"help": "The endpoint's id."}}
 REASON = {"--reason": {"default": "", "help": "Why; shown on its page."}}
@@ -25,14 +24,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def find(uid: str) -> Endpoint:
-    """The living endpoint. Raises NotFound."""
-    found = Endpoint.living.filter(uid=uid).first()
-    if found is None:
-        raise NotFound(f"There is no endpoint {uid!r}. `manage.py endpoints list` shows them.")
-    return found  # type: ignore[no-any-return]
-
-
 def row(endpoint: Endpoint) -> dict[str, Any]:
     """An endpoint as this command shows it."""
     return {
@@ -47,8 +38,8 @@ def row(endpoint: Endpoint) -> dict[str, Any]:
 
 def show(given: Mapping[str, Any]) -> dict[str, Any]:
     """One endpoint with its counters."""
-    endpoint = find(given["id"])
-    return {**row(endpoint), "reason": endpoint.status_reason, **endpoints.stats_of(endpoint)}
+    endpoint = endpoints.find(given["id"])
+    return {**row(endpoint), "reason": endpoint.status_reason, **stats.of_endpoint(endpoint)}
 
 
 def register(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -62,14 +53,14 @@ def register(given: Mapping[str, Any]) -> dict[str, Any]:
 def change(given: Mapping[str, Any]) -> dict[str, Any]:
     """What was given, changed."""
     names = ("url", "events", "description", "timeout_seconds", "max_attempts", "retry_base_seconds", "rate_per_minute")
-    return row(endpoints.update(find(given["id"]), **{name: given[name] for name in names if given[name] is not None}))
+    return row(endpoints.update(endpoints.find(given["id"]), **{name: given[name] for name in names if given[name] is not None}))
 
 
 def step(deed: Any, *words: str) -> Any:
     """A deed that moves an endpoint to another state; what it says afterwards."""
 
     def do(given: Mapping[str, Any]) -> dict[str, Any]:
-        endpoint = find(given["id"])
+        endpoint = endpoints.find(given["id"])
         changed = deed(endpoint, **{word: given[word] for word in words})
         return {**row(endpoint), "changed": bool(changed)}
 
@@ -78,13 +69,13 @@ def step(deed: Any, *words: str) -> Any:
 
 def rotate(given: Mapping[str, Any]) -> dict[str, Any]:
     """A new secret, shown this once."""
-    secret = endpoints.rotate_secret(find(given["id"]), secret=given["secret"], overlap_hours=given["overlap_hours"])
+    secret = endpoints.rotate_secret(endpoints.find(given["id"]), secret=given["secret"], overlap_hours=given["overlap_hours"])
     return {"id": given["id"], "secret": secret}
 
 
 def test(given: Mapping[str, Any]) -> dict[str, Any]:
     """A test event for this endpoint."""
-    delivery = endpoints.send_test(find(given["id"]))
+    delivery = endpoints.send_test(endpoints.find(given["id"]))
     return {"delivery": delivery.uid, "event": delivery.event.uid}
 
 

@@ -3,19 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.flow.errors import NotFound
 from config.kernel.management.deeds import Deed, DeedCommand
 from webhooks.enums import ReceiptStatus
 from webhooks.models import Receipt
 from webhooks.services import receipts
-
-
-def find(uid: str) -> Receipt:
-    """The receipt. Raises NotFound."""
-    found = Receipt.objects.select_related("source", "event").filter(uid=uid).first()
-    if found is None:
-        raise NotFound(f"There is no receipt {uid!r}; receipts are removed when their retention ends.")
-    return found
 
 
 def row(receipt: Receipt) -> dict[str, Any]:
@@ -40,14 +31,14 @@ def latest(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def show(given: Mapping[str, Any]) -> dict[str, Any]:
     """One receipt and what an operator should know about it."""
-    receipt = find(given["id"])
+    receipt = receipts.find(given["id"])
     event = receipt.event.uid if receipt.event else None
     return {**row(receipt), "explanation": receipt.explanation, "warning": receipt.warning, "event": event, "headers": receipt.headers}
 
 
 def reprocess(given: Mapping[str, Any]) -> dict[str, Any]:
     """Handle it once more."""
-    return row(receipts.reprocess(find(given["id"])))
+    return row(receipts.reprocess(receipts.find(given["id"])))
 
 
 ID = {"id": {"help": "The receipt's id."}}

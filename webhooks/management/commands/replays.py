@@ -4,27 +4,11 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.flow.errors import Conflict, NotFound
+from config.kernel.flow.errors import Conflict
 from config.kernel.management.deeds import Deed, DeedCommand, moment, show_progress
 from webhooks.enums import ReplayStatus
-from webhooks.models import Endpoint, Replay
-from webhooks.services import replay
-
-
-def endpoint_of(given: Mapping[str, Any]) -> Endpoint:
-    """The living endpoint. Raises NotFound."""
-    found = Endpoint.living.filter(uid=given["endpoint"]).first()
-    if found is None:
-        raise NotFound(f"There is no endpoint {given['endpoint']!r}.")
-    return found  # type: ignore[no-any-return]
-
-
-def find(uid: str) -> Replay:
-    """The replay. Raises NotFound."""
-    found = Replay.objects.select_related("endpoint").filter(uid=uid).first()
-    if found is None:
-        raise NotFound(f"There is no replay {uid!r}.")
-    return found
+from webhooks.models import Replay
+from webhooks.services import endpoints, replay
 
 
 def row(found: Replay) -> dict[str, Any]:
@@ -39,16 +23,16 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def preview(given: Mapping[str, Any]) -> dict[str, int]:
     """How many it would be; nothing is sent."""
-    return {"count": replay.preview(endpoint_of(given), **chosen(given))}
+    return {"count": replay.preview(endpoints.find(given["endpoint"]), **chosen(given))}
 
 
 def start(given: Mapping[str, Any]) -> dict[str, Any]:
     """Start; with --wait, stay until it has ended."""
-    started = replay.start(endpoint_of(given), per_minute=given["per_minute"], requested_by="command line", **chosen(given))
+    started = replay.start(endpoints.find(given["endpoint"]), per_minute=given["per_minute"], requested_by="command line", **chosen(given))
     while given["wait"] and started.status in (ReplayStatus.RUNNING, ReplayStatus.PAUSED):
         show_progress(started.done, started.total, what="Replaying")
         time.sleep(1)
-        started = find(started.uid)
+        started = replay.find(started.uid)
     return row(started)
 
 
@@ -56,10 +40,10 @@ def step(name: str, deed: Any) -> Any:
     """A deed that moves a replay to another state."""
 
     def do(given: Mapping[str, Any]) -> dict[str, Any]:
-        found = find(given["id"])
+        found = replay.find(given["id"])
         if not deed(found):
             raise Conflict(f"The replay is {found.status}; it cannot {name} now.")
-        return row(find(given["id"]))
+        return row(replay.find(given["id"]))
 
     return do
 
@@ -85,7 +69,7 @@ class Command(DeedCommand):
     help = "Count, start, pause, resume and cancel replays of past events to an endpoint."
     deeds = {
         "list": Deed("The newest replays.", lambda given: [row(one) for one in Replay.objects.select_related("endpoint")[:20]]),
-        "show": Deed("One replay and its progress.", lambda given: row(find(given["id"])), ID),
+        "show": Deed("One replay and its progress.", lambda given: row(replay.find(given["id"])), ID),
         "preview": Deed("Count what would be sent; nothing is sent.", preview, WHICH),
         "start": Deed(
             "Start a replay.",

@@ -3,19 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.flow.errors import NotFound
 from config.kernel.management.deeds import Deed, DeedCommand, json_object
 from webhooks.enums import Preset
 from webhooks.models import Source
 from webhooks.services import sources
-
-
-def find(slug: str) -> Source:
-    """The living source. Raises NotFound."""
-    found = Source.living.filter(slug=slug).first()
-    if found is None:
-        raise NotFound(f"There is no source {slug!r}. `manage.py sources list` shows them.")
-    return found  # type: ignore[no-any-return]
 
 
 def row(source: Source) -> dict[str, Any]:
@@ -31,20 +22,20 @@ def create(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def setup(given: Mapping[str, Any]) -> dict[str, Any]:
     """How the sender is set up."""
-    found = sources.setup_help(find(given["slug"]))
+    found = sources.setup_help(sources.find(given["slug"]))
     return {"url": found.url, "steps": list(found.steps)}
 
 
 def rotate(given: Mapping[str, Any]) -> dict[str, Any]:
     """A new secret; the old one is accepted for a while."""
-    return {"slug": given["slug"], "secret": sources.rotate_secret(find(given["slug"]), secret=given["secret"])}
+    return {"slug": given["slug"], "secret": sources.rotate_secret(sources.find(given["slug"]), secret=given["secret"])}
 
 
 def step(deed: Any) -> Any:
     """A deed that moves a source to another state."""
 
     def do(given: Mapping[str, Any]) -> dict[str, Any]:
-        source = find(given["slug"])
+        source = sources.find(given["slug"])
         return {**row(source), "changed": bool(deed(source)), "status": source.status}
 
     return do
