@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config.dashboard import status
 from config.kernel.desk import problems
@@ -11,7 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health", status.health_page, name="health"),
     path("metrics", status.metrics_page, name="metrics"),
     path("api/schema", SpectacularJSONAPIView.as_view(), name="schema"),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("config.dashboard.urls")),
     path("", include("webhooks.urls")),

@@ -31,10 +31,10 @@ def _secret(help_text: str, *, longest: int) -> forms.CharField:
     return forms.CharField(label="Secret of your own", required=False, max_length=longest, strip=False, widget=widget, help_text=help_text)
 
 
-def _sections(layout: Any, *, first: Sequence[str] = ()) -> list[Any]:
-    """The dashboard's sections as the admin wants them; `first` goes in front of the first one."""
+def _sections(layout: Any, *, also: Sequence[str] = ()) -> list[Any]:
+    """The dashboard's sections as the admin wants them; `also` goes to the end of the first one."""
     found = [(title, {"description": lead, "fields": [_named(name) for name in names]}) for title, lead, names, _ in layout]
-    found[0][1]["fields"][:0] = first
+    found[0][1]["fields"] += also
     return found
 
 
@@ -69,7 +69,7 @@ class EndpointForm(QuestionsForm):
     """Where, what, how it is signed, how hard we try, how fast."""
 
     id_of_yours = forms.CharField(
-        label="Id of your own", required=False, max_length=64, help_text="Letters, digits, `_` and `-`. Left out: one is made."
+        label="Id of your own", required=False, max_length=64, help_text="Letters, digits, _ and -. Left out: one is made."
     )
     new_secret = _secret("Left out: one is made, or the present one stays. The old one signs beside it for a while.", longest=300)
     asymmetric = forms.BooleanField(required=False)
@@ -118,7 +118,7 @@ class EndpointAdmin(BaseAdmin):
     list_display = ["uid", "url", "status", "security", "last_delivered_at", "last_failed_at"]
     list_filter = ["status", "security"]
     search_fields = ["uid", "url", "description"]
-    sections = _sections(EndpointQuestions.layout, first=["id_of_yours"])
+    sections = _sections(EndpointQuestions.layout, also=["id_of_yours"])
     actions = [
         deed("Send a test event", endpoints.send_test, scope=MANAGE),
         deed("Pause", endpoints.pause, scope=MANAGE),
@@ -214,7 +214,7 @@ class EventTypeForm(DeedForm):
     name = forms.RegexField(
         event_types.NAME,
         max_length=128,
-        help_text="`noun.past_participle` in small letters, such as order.paid. It stays.",
+        help_text="Noun and past participle in small letters, such as order.paid. It stays.",
     )
     schema = PrettyJSON(
         required=False,

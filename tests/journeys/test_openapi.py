@@ -13,7 +13,7 @@ from tests.support import stack
 
 EXAMPLES = 80 if os.environ.get("STEWARD_TEST_SCALE") == "full" else 12
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
-OPEN = ("/api/schema", "/api/v1/webhooks/github", "/in/", "/health", "/metrics", "/.well-known/")
+OPEN = ("/api/schema", "/api/v1/webhooks/github", "/in/", "/health", "/metrics", "/docs", "/.well-known/")
 PLENTY = {"API_RATE_PER_MINUTE": "1000000", "API_RATE_MANAGE_PER_MINUTE": "1000000"}
 
 
@@ -48,6 +48,22 @@ def test_the_api_keeps_its_word(case, house):
 def test_nothing_answers_without_a_token(case):
     if not case.operation.path.startswith(OPEN):
         assert case.call().status_code == 401
+
+
+def test_the_document_says_how_to_begin_and_every_operation_has_a_summary_and_a_described_tag(house):
+    described = json.loads(house.call("/api/schema").body)
+    assert "create_token" in described["info"]["description"]
+    assert "problem+json" in described["info"]["description"]
+    explained = {tag["name"] for tag in described["tags"] if tag.get("description")}
+    operations = [(path, one) for path, verbs in described["paths"].items() for one in verbs.values()]
+    assert [path for path, one in operations if not one.get("summary") or not set(one["tags"]) <= explained] == []
+    old = {path for path, one in operations if one["tags"] == ["compatibility"]}
+    assert old == {path for path, _ in operations if path.startswith(("/api/autonomous/", "/api/webhooks", "/webhooks/"))}
+
+
+@pytest.mark.parametrize("address", ["/health", "/metrics", "/docs", "/api/v1/webhooks/github", "/in/{source}"])
+def test_what_is_no_view_of_the_api_is_described_too(house, address):
+    assert address in json.loads(house.call("/api/schema").body)["paths"]
 
 
 def test_every_operation_names_its_errors(house):

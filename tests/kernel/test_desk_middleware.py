@@ -95,10 +95,6 @@ def test_a_page_gets_a_strict_policy_with_a_fresh_nonce(client):
     assert policy != second["Content-Security-Policy"]
 
 
-def test_docs_may_start_swagger(client):
-    assert "script-src 'self' 'unsafe-inline'" in client.get("/docs")["Content-Security-Policy"]
-
-
 def test_a_view_may_have_its_own_policy_and_json_needs_none(client):
     assert client.get("/own")["Content-Security-Policy"] == "default-src 'none'"
     assert "Content-Security-Policy" not in client.get("/who")

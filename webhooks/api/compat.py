@@ -27,7 +27,7 @@ S2_SCHEDULE = [0, 60, 300, 900, 3600]
 
 # --- S0: /api/autonomous ----------------------------------------------------------------------
 class AutonomousWebhooks(Collection):
-    """`GET /api/autonomous/webhooks`."""
+    """All living endpoints, newest first."""
 
     schema_tags = COMPAT
     scopes = MANAGE
@@ -108,7 +108,7 @@ class ShortTest(AutonomousTest):
 
 
 class AutonomousEvents(Collection):
-    """`GET /api/autonomous/events`: newest first, with the number of deliveries each caused."""
+    """Events, newest first, with the number of deliveries each caused."""
 
     schema_tags = COMPAT
     scope = "webhooks:view"

@@ -100,6 +100,7 @@ class RetryFailed(IdempotencyKey, View):
 class Stats(View):
     """Numbers over all deliveries that are kept."""
 
+    schema_tags = ["deliveries"]
     scope = "metrics:view"
 
     @extend_schema(responses=StatsOut, summary="Statistics of deliveries")
@@ -111,6 +112,7 @@ class Stats(View):
 class TestEvent(IdempotencyKey, View):
     """A test event for everyone who subscribed to it."""
 
+    schema_tags = ["deliveries"]
     scopes = MANAGE
 
     @extend_schema(request=TestIn, responses={202: TestOut}, summary="Send a test event")

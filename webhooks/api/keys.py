@@ -26,6 +26,7 @@ class PublicKeysOut(serializers.Serializer[Any]):
 class PublicKeys(View):
     """The public keys that an endpoint's `v1a` signatures are verified with."""
 
+    schema_tags = ["public-keys"]
     authentication_classes = ()
     permission_classes = (AllowAny,)
     throttle_classes = ()

@@ -24,11 +24,6 @@ POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     "frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 )
-# Swagger UI starts with a script in the page, and styles itself.
-DOCS_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "worker-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
-)
 
 
 class Correlation:
@@ -65,8 +60,7 @@ class ContentSecurityPolicy:
         nonce = request.csp_nonce = secrets.token_urlsafe(16)  # type: ignore[attr-defined]
         response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):
-            policy = DOCS_POLICY if request.path_info.startswith("/docs") else POLICY.format(nonce=nonce)
-            response.setdefault("Content-Security-Policy", policy)
+            response.setdefault("Content-Security-Policy", POLICY.format(nonce=nonce))
         return response
 
 

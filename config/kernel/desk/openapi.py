@@ -62,6 +62,9 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         return list(getattr(self.view, "schema_tags", ())) or super().get_tags()
 
+    def get_summary(self) -> str | None:
+        return super().get_summary() or (type(self.view).__doc__ or "").partition("\n")[0].rstrip(".")
+
     def get_override_parameters(self) -> list[Any]:
         found = list(super().get_override_parameters())
         if self.method == "POST" and getattr(self.view, "takes_idempotency_key", False):
