@@ -1,17 +1,20 @@
 """The commands of webhooks: each deed answers in text and in JSON, a refusal is a sentence and exit status 1."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from config.kernel.flow import jobs
 from config.kernel.models import AuditRecord
 from tests.support.api import Caller
 from tests.support.factories import DeliveryFactory, ReceiptFactory
 from webhooks.enums import DeliveryStatus
-from webhooks.models import Delivery, Endpoint
+from webhooks.management.commands import endpoints
+from webhooks.models import Delivery, Endpoint, Source
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +65,66 @@ def test_an_unknown_id_is_answered_alike_by_command_and_api(words, route):
         run(*words)
     answer = Caller().get(f"/api/v1/webhooks/{route}")
     assert (answer.status_code, answer.json()["detail"]) == (404, str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["events", "list", "--limit", "-1"],
+        ["deliveries", "list", "--limit", "99999999999999999999"],
+        ["receipts", "list", "--limit", "many"],
+        ["endpoints", "rotate_secret", "a", "--overlap-hours", "nan"],
+        ["endpoints", "rotate_secret", "a", "--overlap-hours", "1e300"],
+        ["sources", "rotate_secret", "a", "--overlap-hours", "-1"],
+        ["events", "publish", "video.failed", "--data", "[1]"],
+        ["event_types", "create", "order.paid", "--schema", "{"],
+    ],
+)
+def test_a_word_that_cannot_be_is_refused_before_anything_is_done(words):
+    with pytest.raises(CommandError, match="argument --"):
+        run(*words)
+
+
+def test_an_endpoint_takes_its_filter_and_retries_and_explains(endpoint):
+    run(
+        "endpoints",
+        "change",
+        "a",
+        "--filter",
+        '{"videoId": "v1"}',
+        "--retry-strategy",
+        "schedule",
+        "--retry-schedule",
+        "0",
+        "--retry-schedule",
+        "60",
+    )
+    changed = Endpoint.living.get()
+    assert (changed.filter_conditions, changed.retry_strategy, changed.retry_schedule) == ({"videoId": "v1"}, "schedule", [0, 60])
+    run("events", "publish", "video.failed", "--data", '{"videoId": "v2", "error": {"message": "m"}}', "--id", "x")
+    assert run_json("endpoints", "explain", "a", "x")["would_deliver"] is False
+
+
+def test_event_types_and_sources_are_changed():
+    run("event_types", "create", "order.paid", "--schema", '{"required": ["total"]}', "--example", '{"total": 1}')
+    assert run_json("event_types", "show", "order.paid")["example"] == {"total": 1}
+    run("event_types", "change", "order.paid", "--description", "Money came.")
+    assert run_json("event_types", "show", "order.paid")["schema"] is None
+    assert run_json("event_types", "delete", "order.paid")["deleted"] is True
+    with pytest.raises(CommandError, match="built-in catalogue"):
+        run("event_types", "delete", "video.failed")
+    run("sources", "create", "shop")
+    run("sources", "change", "shop", "--name", "The shop", "--rate-burst", "7")
+    assert Source.living.filter(slug="shop", name="The shop", rate_burst=7).exists()
+
+
+def test_a_database_that_cannot_be_used_is_a_sentence(monkeypatch):
+    def away(given):
+        raise OperationalError("no such table: webhooks_endpoint\nmore")
+
+    monkeypatch.setitem(endpoints.Command.deeds, "list", replace(endpoints.Command.deeds["list"], do=away))
+    with pytest.raises(CommandError, match=r"no such table: webhooks_endpoint\. `manage.py doctor`"):
+        run("endpoints", "list")
 
 
 def test_bad_words_are_refused_with_a_sentence():

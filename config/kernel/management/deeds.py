@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, ProgrammingError
 from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import ParseError
 
@@ -49,6 +50,9 @@ class DeedCommand(BaseCommand):
                 answer = self.deeds[given["deed"]].do(given)
         except StewardError as error:
             raise CommandError(error.message) from None
+        except (OperationalError, ProgrammingError) as error:
+            said = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The database cannot be used: {said}. `manage.py doctor` says what is missing.") from None
         self.stdout.write(render(answer).decode() if given["as_json"] else as_text(answer))
 
 
@@ -71,6 +75,21 @@ def moment(text: str) -> datetime:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r} is not a time; write 2026-01-31T12:00:00Z")
+
+
+def number(least: float, most: float, *, kind: type[int] | type[float] = int) -> Callable[[str], float]:
+    """A kind of argument: a number from `least` to `most`, a whole one unless `kind` is float."""
+
+    def read_number(text: str) -> float:
+        try:
+            found = kind(text) if len(text) < 20 else kind(most) + 1
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a {'whole ' if kind is int else ''}number") from None
+        if not least <= found <= most:
+            raise argparse.ArgumentTypeError(f"it must be from {least} to {most}")
+        return found
+
+    return read_number
 
 
 def json_object(text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config.kernel.flow.errors import Conflict
-from config.kernel.management.deeds import Deed, DeedCommand, moment
+from config.kernel.management.deeds import Deed, DeedCommand, moment, number
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Attempt, Delivery
 from webhooks.services import deliveries, endpoints
@@ -85,7 +85,7 @@ class Command(DeedCommand):
                     "help": "Only this status; `dead` are the dead letters.",
                 },
                 **ENDPOINT,
-                "--limit": {"type": int, "default": 20, "help": "How many."},
+                "--limit": {"type": number(1, 1000), "default": 20, "help": "How many."},
             },
         ),
         "show": Deed("One delivery and its attempts.", show, ID),

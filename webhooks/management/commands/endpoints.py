@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.management.deeds import Deed, DeedCommand
+from config.kernel.flow.errors import NotFound
+from config.kernel.management.deeds import Deed, DeedCommand, json_object, number
+from config.kernel.models import Event
+from webhooks.enums import Security, Strategy
 from webhooks.models import Endpoint
-from webhooks.services import endpoints, stats
+from webhooks.services import endpoints, fanout, stats
 
 ID = {"id": {"help": "The endpoint's id."}}
 REASON = {"--reason": {"default": "", "help": "Why; shown on its page."}}
@@ -15,6 +18,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "--max-attempts": {"type": int, "help": "Attempts in all, the first included."},
     "--retry-delay": {"type": int, "dest": "retry_base_seconds", "help": "Base delay between attempts, in seconds."},
     "--rate-per-minute": {"type": int, "help": "Requests per minute; more are delayed."},
+    "--filter": {"type": json_object, "dest": "filter_conditions", "metavar": "JSON", "help": "Conditions on the data; all must hold."},
+    "--security": {"choices": Security.values, "help": "How deliveries prove that they come from us."},
+    "--retry-strategy": {"choices": Strategy.values, "help": "How the delay grows from one attempt to the next."},
+    "--retry-schedule": {
+        "action": "append",
+        "type": number(0, 604_800),
+        "metavar": "SECONDS",
+        "help": "For the strategy `schedule`: the wait before each attempt; may be repeated.",
+    },
     "--event": {
         "action": "append",
         "dest": "events",
@@ -44,16 +56,28 @@ def show(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def register(given: Mapping[str, Any]) -> dict[str, Any]:
     """A new endpoint, with its secret."""
-    fields = {name: given[name] for name in ("description", "timeout_seconds", "max_attempts", "retry_base_seconds", "rate_per_minute")}
-    chosen = {name: value for name, value in fields.items() if value is not None}
-    made = endpoints.register(url=given["url"], events=given["events"] or ["*"], uid=given["id"], secret=given["secret"], **chosen)
+    chosen = {"events": ["*"], **_chosen(given)}
+    made = endpoints.register(uid=given["id"], secret=given["secret"], **chosen)
     return {**row(made.endpoint), "secret": made.secret}
 
 
 def change(given: Mapping[str, Any]) -> dict[str, Any]:
     """What was given, changed."""
-    names = ("url", "events", "description", "timeout_seconds", "max_attempts", "retry_base_seconds", "rate_per_minute")
-    return row(endpoints.update(endpoints.find(given["id"]), **{name: given[name] for name in names if given[name] is not None}))
+    return row(endpoints.update(endpoints.find(given["id"]), **_chosen(given)))
+
+
+def _chosen(given: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("url", "events", *endpoints.defaults())
+    return {name: given[name] for name in names if given.get(name) is not None}
+
+
+def explain(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether an event would reach it, and why."""
+    event = Event.objects.filter(uid=given["event"]).first()
+    if event is None:
+        raise NotFound(f"There is no event {given['event']!r}; events are removed when their retention ends.")
+    found = fanout.explain(event, endpoints.find(given["id"]))
+    return {"would_deliver": found.would_deliver, "reason": found.reason, "detail": found.detail}
 
 
 def step(deed: Any, *words: str) -> Any:
@@ -113,9 +137,10 @@ class Command(DeedCommand):
             {
                 **ID,
                 "--secret": {"default": "", "help": "A secret of your own; made when left out."},
-                "--overlap-hours": {"type": float, "help": "How long the old one keeps signing."},
+                "--overlap-hours": {"type": number(0, 720, kind=float), "help": "How long the old one keeps signing."},
             },
         ),
+        "explain": Deed("Say whether a stored event would reach it, and why.", explain, {**ID, "event": {"help": "The event's id."}}),
         "test": Deed("Send a test event.", test, ID),
         "delete": Deed("Delete it; open deliveries are cancelled.", step(endpoints.delete), ID),
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from config.kernel.flow import events
 from config.kernel.flow.errors import NotFound
-from config.kernel.management.deeds import Deed, DeedCommand, json_object
+from config.kernel.management.deeds import Deed, DeedCommand, json_object, number
 from config.kernel.models import Event, EventType
 from webhooks.models import Delivery, Skip
 
@@ -76,7 +76,10 @@ class Command(DeedCommand):
         "list": Deed(
             "The newest events.",
             latest,
-            {"--type": {"default": "", "help": "Only this type."}, "--limit": {"type": int, "default": 20, "help": "How many."}},
+            {
+                "--type": {"default": "", "help": "Only this type."},
+                "--limit": {"type": number(1, 1000), "default": 20, "help": "How many."},
+            },
         ),
         "show": Deed("One event, its data and what came of it.", show, ID),
         "publish": Deed(

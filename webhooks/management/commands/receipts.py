@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.kernel.management.deeds import Deed, DeedCommand
+from config.kernel.management.deeds import Deed, DeedCommand, number
 from webhooks.enums import ReceiptStatus
 from webhooks.models import Receipt
 from webhooks.services import receipts
@@ -54,7 +54,7 @@ class Command(DeedCommand):
             latest,
             {
                 "--status": {"default": "", "choices": ["", *ReceiptStatus.values], "help": "Only this status."},
-                "--limit": {"type": int, "default": 20, "help": "How many."},
+                "--limit": {"type": number(1, 1000), "default": 20, "help": "How many."},
             },
         ),
         "show": Deed("One receipt, with why it was refused.", show, ID),
