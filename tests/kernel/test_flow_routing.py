@@ -64,7 +64,7 @@ def test_an_event_that_cannot_be_taken_steps_aside_and_gets_another_turn(listene
         assert "not this one" in failure.error
     listener.refuses = set()
     with time_machine.travel("2026-01-01T00:00:06+00:00", tick=False):
-        jobs.work("kernel.route")
+        jobs.work("kernel.route_again")
     assert listener.heard == ["a", "c", "b"]
     assert not RouteFailure.objects.exists()
 
@@ -74,7 +74,7 @@ def test_after_the_last_turn_a_person_is_told(listener):
     [event] = publish("a")
     routing.route()
     RouteFailure.objects.update(attempts=9, next_attempt_at=clock.now())
-    jobs.work("kernel.route")
+    jobs.work("kernel.route_again")
     assert RouteFailure.objects.get().next_attempt_at is None
     assert Notification.objects.filter(subject=f"event:{event.uid}", channel="dashboard").count() == 1
 

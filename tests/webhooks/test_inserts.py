@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import IntegrityError, connection
 
@@ -49,3 +50,15 @@ def test_outside_a_transaction_it_is_one_by_itself(django_assert_max_num_queries
     with pytest.raises(IntegrityError):
         insert_pair(*pair("evt_1"), link="event")
     assert RouteFailure.objects.get().event.uid == "evt_1"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_meanwhile_is_replaced() -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [pid] = cursor.fetchone()
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    insert_pair(*pair("evt_1"), link="event")
+    assert Event.objects.get().uid == "evt_1"

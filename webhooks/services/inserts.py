@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, models, transaction
 
 
 def insert_pair(first: models.Model, second: models.Model, *, link: str) -> None:
@@ -22,13 +22,29 @@ def insert_pair(first: models.Model, second: models.Model, *, link: str) -> None
             second.save_base(raw=True, force_insert=True)
         return
     values = [*_values(first, "", database), *_values(second, link, database)]
-    # Alone the statement is a transaction by itself; inside one, a savepoint keeps a refusal from ending it.
-    with transaction.atomic() if database.in_atomic_block else nullcontext(), database.cursor() as cursor:
-        cursor.execute(_statement(type(first), type(second), link), values)
-        first.pk, second.pk = cursor.fetchone()
+    first.pk, second.pk = _run(database, _statement(type(first), type(second), link), values)
     setattr(second, link, first)
     for row in (first, second):
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def _run(database: Any, statement: str, values: list[Any]) -> Any:
+    """Its only row. The statement itself finds out whether a kept connection still stands; if not, it goes over a new one."""
+    database.health_check_done = True
+    try:
+        return _row(database, statement, values)
+    except (OperationalError, InterfaceError):
+        if database.in_atomic_block or database.is_usable():
+            raise
+        database.close()
+        return _row(database, statement, values)
+
+
+def _row(database: Any, statement: str, values: list[Any]) -> Any:
+    # Alone the statement is a transaction by itself; inside one, a savepoint keeps a refusal from ending it.
+    with transaction.atomic() if database.in_atomic_block else nullcontext(), database.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchone()
 
 
 def _values(row: models.Model, link: str, database: Any) -> Iterator[Any]:

@@ -32,7 +32,7 @@ BATCH = 100
 NUDGE_SECONDS = 5
 # A duty whose last turn here ended less than BUSY_SECONDS ago first lets work gather: a turn for twenty costs little more than for one.
 BUSY_SECONDS = 0.1
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.03
 # While the broker is away, nobody waits for it more often than this.
 PAUSE_SECONDS = 2
 # What a cache or a broker that is away raises.

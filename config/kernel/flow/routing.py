@@ -1,7 +1,7 @@
 """Hands stored events to every subscriber. Run as the duty `kernel.route`, by nudge and by sweep.
 
-One router works at a time. A killed one leaves nothing behind but events that are not routed yet, which the next one takes at once and in order;
-what a subscriber heard already it hears again and knows by its own unique key.
+One router works at a time. A killed one leaves nothing behind but events that are not routed yet, which the next one takes at once and in
+order; what a subscriber heard already it hears again and knows by its own unique key.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,18 +26,31 @@ AGAIN = backoff.Policy(strategy="exponential", base_seconds=5, max_attempts=10, 
 
 
 class Route:
-    """The duty: unrouted events, and subscribers' second turns."""
+    """The duty: unrouted events."""
 
     queue = "default"
 
     def due_count(self, now: datetime) -> int:
         """Whether anything waits (counts no further than needed)."""
-        return int(_unrouted().exists()) + int(_failed(now).exists())
+        return int(_unrouted().exists())
 
     def work(self, now: datetime, limit: int) -> int:
-        """Route up to `limit` events and give as many failures their next turn."""
-        _retry(now, limit)
+        """Route up to `limit` events."""
         return route(limit=limit)
+
+
+class RouteAgain:
+    """The duty: second turns of subscribers that failed. Found by the sweep alone."""
+
+    queue = "default"
+
+    def due_count(self, now: datetime) -> int:
+        """Whether anything is due (counts no further than needed)."""
+        return int(_failed(now).exists())
+
+    def work(self, now: datetime, limit: int) -> int:
+        """Give up to `limit` failures their next turn."""
+        return _retry(now, limit)
 
 
 def route(*, limit: int = 100) -> int:
@@ -127,8 +140,9 @@ def _postpone(row: Event, name: str, error: Exception) -> None:
         )
 
 
-def _retry(now: datetime, limit: int) -> None:
-    for failure in _failed(now).select_related("event")[:limit]:
+def _retry(now: datetime, limit: int) -> int:
+    rows = list(_failed(now).select_related("event")[:limit])
+    for failure in rows:
         subscriber = subscribers.all().get(failure.subscriber)
         if subscriber is None:
             RouteFailure.objects.filter(pk=failure.pk).update(next_attempt_at=None, error="This subscriber is not installed any more.")
@@ -138,6 +152,7 @@ def _retry(now: datetime, limit: int) -> None:
             failure.delete()
         if caught.error is not None:
             _postpone(failure.event, failure.subscriber, caught.error)
+    return len(rows)
 
 
 def _unrouted() -> QuerySet[Event]:
@@ -153,3 +168,4 @@ def _sentence(error: Exception) -> str:
 
 
 duties.register("kernel.route", Route())
+duties.register("kernel.route_again", RouteAgain())

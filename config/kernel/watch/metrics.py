@@ -31,6 +31,8 @@ Sample = tuple[str, str]
 Row = tuple[str, str, float]
 """A sample and its value."""
 Measured = float | Mapping[str, float]
+Observed = tuple[str, tuple[tuple[str, str], ...]]
+"""A histogram and its labels."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class _Memory:
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     increments: dict[Sample, float] = field(default_factory=lambda: defaultdict(float))
+    durations: dict[Observed, list[float]] = field(default_factory=lambda: defaultdict(list))
     flusher: threading.Thread | None = None
 
 
@@ -64,20 +67,14 @@ def count(name: str, amount: float = 1, **labels: str) -> None:
 
 
 def observe(name: str, seconds: float, **labels: str) -> None:
-    """Add one duration to the histogram `name`: every bucket that holds it, the sum and the count."""
+    """Add one duration to the histogram `name`."""
     observe_many(name, (seconds,), **labels)
 
 
 def observe_many(name: str, durations: Sequence[float], **labels: str) -> None:
-    """Add several durations (seconds) to the histogram `name`; costs little more than one."""
-    held = [(str(bound), sum(seconds <= bound for seconds in durations)) for bound in BUCKETS]
-    samples = [(_text({**labels, "le": bound}), amount) for bound, amount in [*held, ("+Inf", len(durations))] if amount]
-    text = _text(labels)
+    """Add several durations (seconds) to the histogram `name`. They are sorted into buckets when they are written, not one by one."""
     with _memory.lock:
-        for sample, amount in samples:
-            _memory.increments[f"{name}_bucket", sample] += amount
-        _memory.increments[f"{name}_sum", text] += sum(durations)
-        _memory.increments[f"{name}_count", text] += len(durations)
+        _memory.durations[name, tuple(labels.items())].extend(durations)
     _ensure_flusher()
 
 
@@ -97,6 +94,10 @@ def flush() -> int:
     """Write this process's increments; how many rows were touched. When the database is away they are kept for the next time."""
     with _memory.lock:
         taken, _memory.increments = _memory.increments, defaultdict(float)
+        observed, _memory.durations = _memory.durations, defaultdict(list)
+    for (name, labels), durations in observed.items():
+        for sample, amount in _histogram(name, dict(labels), durations):
+            taken[sample] += amount
     if not taken:
         return 0
     try:
@@ -161,6 +162,14 @@ def _gauge_metric(name: str, shown: Gauge) -> Metric:
     for value, number in measured.items() if isinstance(measured, Mapping) else [("", measured)]:
         metric.add_sample(name, {shown.label: value} if shown.label else {}, float(number))
     return metric
+
+
+def _histogram(name: str, labels: Mapping[str, str], durations: Sequence[float]) -> Iterator[tuple[Sample, float]]:
+    """Every bucket that holds some of them, the sum and the count."""
+    bounds = [*((str(bound), sum(seconds <= bound for seconds in durations)) for bound in BUCKETS), ("+Inf", len(durations))]
+    yield from (((f"{name}_bucket", _text({**labels, "le": bound})), amount) for bound, amount in bounds if amount)
+    yield (f"{name}_sum", _text(labels)), sum(durations)
+    yield (f"{name}_count", _text(labels)), len(durations)
 
 
 def _samples_by_metric() -> dict[str, list[Row]]:
