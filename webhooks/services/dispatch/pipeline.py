@@ -13,7 +13,7 @@ from webhooks.services.dispatch import agenda, claiming, consequences, recording
 from webhooks.services.dispatch.claiming import Claimed
 
 # While requests are open, this often is looked whether something new is due: a nudge cannot reach a worker that is at it.
-LOOK_SECONDS = 0.025
+LOOK_SECONDS = 0.015
 # Replies are recorded together: as many as this, or what came within the time.
 GATHER = 100
 GATHER_SECONDS = 0.02
