@@ -115,7 +115,7 @@ class EndpointAdmin(BaseAdmin):
 
     view_scope, change_scope, delete_scope = VIEW, MANAGE, MANAGE
     form = EndpointForm
-    list_display = ["uid", "url", "status", "security", "last_delivered_at", "last_failed_at"]
+    list_display = ["uid", "description", "url", "status", "security", "last_delivered_at", "last_failed_at"]
     list_filter = ["status", "security"]
     search_fields = ["uid", "url", "description"]
     sections = _sections(EndpointQuestions.layout, also=["id_of_yours"])

@@ -139,6 +139,16 @@ def test_a_dead_delivery_is_announced_logged_and_told(caplog: pytest.LogCaptureF
     assert Notification.objects.filter(subject=f"endpoint:{target.uid}").values("title").distinct().count() == 1
 
 
+def test_the_notice_of_dead_letters_names_the_endpoint_as_people_do_and_masks_its_secrets() -> None:
+    with receivers.status(500) as sink:
+        target = outbound.endpoint(f"{sink.url}?token=let-me-in", description="Old billing server.", max_attempts=1)
+        outbound.deliveries(target)
+        dispatch.drain()
+    notice = Notification.objects.get(channel="dashboard")
+    assert notice.title == "Deliveries to Old billing server were given up"
+    assert "let-me-in" not in notice.message
+
+
 def test_a_redelivered_dead_letter_gets_all_its_attempts_anew() -> None:
     with receivers.failing(1) as sink:
         [delivery] = outbound.deliveries(outbound.endpoint(sink.url, max_attempts=1))

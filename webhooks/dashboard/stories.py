@@ -8,7 +8,7 @@ from django.urls import reverse
 from config.kernel.models import Event
 from config.kernel.plugins.contracts import Moment, storytellers
 from webhooks.enums import DeliveryStatus, ErrorCode, SkipReason
-from webhooks.models import Attempt, Delivery, Endpoint, Receipt, Skip
+from webhooks.models import Attempt, Delivery, Receipt, Skip
 
 SHOWN = 100
 _TONES = {"accepted": "ok", "ignored": "info", "duplicate": "held", "rejected": "bad"}
@@ -33,7 +33,7 @@ def _skips(event: Event) -> Iterator[Moment]:
     for skip in Skip.objects.filter(event=event).select_related("endpoint").defer(*_SECRETS).order_by("id")[:SHOWN]:
         reason = skip.detail if skip.reason == SkipReason.FILTER and skip.detail else skip.get_reason_display()
         address = f"{reverse('webhooks:endpoint', args=[skip.endpoint.uid])}?event={event.uid}#explain"
-        yield Moment(skip.created_at, "skipped", f"Skipped: {reason}. Not sent to {_name(skip.endpoint)}", url=address, tone="held")
+        yield Moment(skip.created_at, "skipped", f"Skipped: {reason}. Not sent to {skip.endpoint.title}", url=address, tone="held")
 
 
 def _deliveries(event: Event) -> Iterator[Moment]:
@@ -49,7 +49,7 @@ def _of_batches() -> "Prefetch[str]":
 
 
 def _delivery(delivery: Delivery) -> Iterator[Moment]:
-    where, address = _name(delivery.endpoint), reverse("webhooks:delivery", args=[delivery.uid])
+    where, address = delivery.endpoint.title, reverse("webhooks:delivery", args=[delivery.uid])
     attempts = [*delivery.attempts.all(), *(delivery.batch.attempts.all() if delivery.batch else ())]
     if not attempts:
         yield Moment(delivery.created_at, "delivery", f"To be delivered to {where}", url=address)
@@ -68,8 +68,3 @@ def _attempt(attempt: Attempt, where: str, address: str) -> Moment:
     how = f"answered {attempt.status_code}" if attempt.status_code else str(ErrorCode(attempt.error_code).label)
     text = f"Attempt {attempt.number} to {where}: {how} after {attempt.duration_ms:,.0f} ms"
     return Moment(attempt.started_at, "delivery", text, url=address, tone="ok" if attempt.is_success else "bad")
-
-
-def _name(endpoint: Endpoint) -> str:
-    """What people call it: lines of a story are short."""
-    return endpoint.description.rstrip(".") or endpoint.shown_url

@@ -83,7 +83,7 @@ class Endpoint(Row):
         constraints = [models.UniqueConstraint(fields=["uid"], condition=models.Q(deleted_at__isnull=True), name="endpoint_uid_once")]
 
     def __str__(self) -> str:
-        return f"{self.uid} {self.url}"
+        return self.title
 
     @property
     def breaker_key(self) -> str:
@@ -94,6 +94,11 @@ class Endpoint(Row):
     def shown_url(self) -> str:
         """The URL as people may see it in lists and stories: what lets somebody in is masked."""
         return redact.url(self.url)
+
+    @property
+    def title(self) -> str:
+        """What people call it: its description, and where there is none its address."""
+        return self.description.rstrip(".") or self.shown_url
 
     @property
     def is_active(self) -> bool:

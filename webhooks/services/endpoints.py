@@ -160,8 +160,8 @@ def disable(endpoint: Endpoint, *, reason: str = "", is_automatic: bool = False)
     _tell("endpoint.disabled", endpoint, reason=reason)
     if is_automatic:
         notifications.notify(
-            f"The endpoint {endpoint.uid} was disabled",
-            message=f"{redact.url(endpoint.url)}: {reason} Mend the receiver, then enable the endpoint: what it missed is sent then.",
+            f"The endpoint {endpoint.title} was disabled",
+            message=f"{endpoint.shown_url}: {reason} Mend the receiver, then enable the endpoint: what it missed is sent then.",
             urgency="high",
             link=f"/endpoints/{endpoint.uid}",
             subject=audit.subject_of(endpoint),

@@ -95,8 +95,8 @@ def _notify(endpoint: Endpoint) -> None:
     if ratelimit.take(f"dead-notice:{endpoint.pk}", per_second=1 / NOTICE_SECONDS, burst=1) > 0:
         return
     notifications.notify(
-        f"Deliveries to {endpoint.uid} were given up",
-        message=f"{endpoint.url} did not take them in all attempts. Mend the receiver, then send the dead letters again.",
+        f"Deliveries to {endpoint.title} were given up",
+        message=f"{endpoint.shown_url} did not take them in all attempts. Mend the receiver, then send the dead letters again.",
         urgency="high",
         link=f"/dead-letters?endpoint={endpoint.uid}",
         subject=f"endpoint:{endpoint.uid}",
