@@ -73,20 +73,25 @@ def _events(now: datetime) -> dict[str, object]:
     unrouted = Event.objects.filter(routed_at__isnull=True).order_by()[: pages.COUNT_LIMIT].count()
     return {
         "series": series,
+        "since": clock.text(_first_hour(now)),
         "total": int(sum(bar.total for bar in series)),
         "last_hour": Event.objects.filter(created_at__gte=now - timedelta(hours=1)).count(),
         "unrouted": unrouted,
-        "failures": RouteFailure.objects.count(),
+        "failures": RouteFailure.objects.order_by().values("event").distinct().count(),
     }
 
 
 def _by_hour(now: datetime) -> list[Bar]:
     """Events in each of the last 24 hours, the current one included, oldest first."""
-    first = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    first = _first_hour(now)
     rows = Event.objects.filter(created_at__gte=first).order_by().annotate(hour=TruncHour("created_at", tzinfo=UTC))
     counts = {row["hour"]: row["count"] for row in rows.values("hour").annotate(count=Count("id"))}
     hours = [first + timedelta(hours=index) for index in range(HOURS)]
     return [Bar(hour.strftime("%d %b %H:00 UTC"), {"": counts.get(hour, 0)}, _rows_behind(hour)) for hour in hours]
+
+
+def _first_hour(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
 
 
 def _rows_behind(hour: datetime) -> str:

@@ -23,6 +23,18 @@ AUDIT_EXPORTED = {
 }
 
 
+NOTIFICATIONS_EXPORTED = {
+    "id": lambda row: row.uid,
+    "at": lambda row: row.created_at,
+    "channel": lambda row: row.channel,
+    "urgency": lambda row: row.urgency,
+    "title": lambda row: row.title,
+    "message": lambda row: row.message,
+    "status": lambda row: row.status,
+    "read_at": lambda row: row.read_at,
+}
+
+
 @finders.plugin("roof.event")
 def find_event(asked: str) -> Found | None:
     """An event by its id, or the events of a type, a subject or a correlation id."""
@@ -65,10 +77,14 @@ def _found(asked: str) -> list[Found]:
 
 
 @pages.page("alerts:view")
-def notification_list(request: HttpRequest) -> HttpResponse:
+def notification_list(request: HttpRequest) -> HttpResponseBase:
     """`/notifications`"""
+    rows = _notifications(request)
+    file = pages.export(request, rows, NOTIFICATIONS_EXPORTED, name="notifications")
+    if file is not None:
+        return file
     shown = {
-        "page": pages.listed(request, _notifications(request)),
+        "page": pages.listed(request, rows),
         "channels": Notification.Channel.choices[1:],
         "urgencies": Notification.Urgency.choices,
         "unread": notifications.unread().count(),

@@ -46,7 +46,7 @@ def _facts(event: Event) -> Iterator[Moment]:
     if event.route_note:
         yield Moment(event.routed_at, "routing", f"Stored, but not routed: {event.route_note}", tone="held")
     else:
-        names = ", ".join(sorted(key.partition(".")[0] for key in subscribers.all())) or "nobody yet"
+        names = ", ".join(sorted({key.partition(".")[0] for key in subscribers.all()})) or "nobody yet"
         yield Moment(event.routed_at, "routing", f"Routed; heard by {names}", tone="ok")
 
 

@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 
 HEIGHT = 48
 STEP = 10
+# What the parts of a column are called where the caller gives no words of its own.
+WORDS = {"ok": "well", "bad": "failed", "held": "held", "off": "other"}
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class Bar:
         return sum(self.parts.values())
 
 
-def bars(series: Sequence[Bar], *, label: str) -> SafeString:
+def bars(series: Sequence[Bar], *, label: str, words: Mapping[str, str] = WORDS) -> SafeString:
     """Columns side by side, as high as the highest; each tells its numbers on hover and links to its rows."""
     top = max((bar.total for bar in series), default=0) or 1
-    columns = [_column(bar, index * STEP, top) for index, bar in enumerate(series)]
+    columns = [_column(bar, index * STEP, top, words) for index, bar in enumerate(series)]
     width = max(len(series), 1) * STEP
     return format_html(
         '<svg class="chart" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}'
@@ -48,7 +50,7 @@ def bars(series: Sequence[Bar], *, label: str) -> SafeString:
     )
 
 
-def _column(bar: Bar, left: int, top: float) -> SafeString:
+def _column(bar: Bar, left: int, top: float, words: Mapping[str, str]) -> SafeString:
     drawn, ground = [], float(HEIGHT)
     for tone, amount in bar.parts.items():
         if amount <= 0:
@@ -60,7 +62,7 @@ def _column(bar: Bar, left: int, top: float) -> SafeString:
     rects = format_html_join("", '<rect class="{}" x="{}" y="{}" width="{}" height="{}"/>', drawn)
     inside = format_html(
         '<title>{}</title><rect class="hit" x="{}" y="0" width="{}" height="{}"/>{}',
-        f"{bar.label}: {_spoken(bar)}",
+        f"{bar.label}: {_spoken(bar, words)}",
         left,
         STEP,
         HEIGHT,
@@ -71,8 +73,19 @@ def _column(bar: Bar, left: int, top: float) -> SafeString:
     return format_html("<g>{}</g>", inside)
 
 
-def _spoken(bar: Bar) -> str:
-    words = {"ok": "well", "bad": "failed", "held": "held", "off": "other"}
+def legend(tones: Sequence[str], words: Mapping[str, str] = WORDS) -> SafeString:
+    """Which colour stands for which word; nothing for a chart of one colour."""
+    if len(tones) < 2:
+        return SafeString("")
+    entries = format_html_join(
+        "",
+        '<span><svg class="chart" viewBox="0 0 10 10" aria-hidden="true"><rect class="{}" width="10" height="10" rx="2"/></svg>{}</span>',
+        ((_bar_class(tone), words.get(tone, tone)) for tone in tones),
+    )
+    return format_html('<div class="legend">{}</div>', entries)
+
+
+def _spoken(bar: Bar, words: Mapping[str, str]) -> str:
     named = [f"{amount:,g} {words[tone]}" for tone, amount in bar.parts.items() if tone in words]
     return ", ".join(named) or f"{bar.total:,g}"
 

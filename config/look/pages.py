@@ -165,6 +165,12 @@ def done(request: HttpRequest, message: str, *, to: str = "") -> HttpResponse:
     return HttpResponseRedirect(to or came_from(request))
 
 
+def nothing(request: HttpRequest, message: str, *, to: str = "") -> HttpResponse:
+    """Say why there was nothing to do, in a voice that nobody takes for a success, and lead on as `done` does."""
+    messages.info(request, message)
+    return HttpResponseRedirect(to or came_from(request))
+
+
 def came_from(request: HttpRequest) -> str:
     """The page of ours the person came from: `next`, else the referrer, else the home page. Never the address asked for."""
     for found in (request.POST.get("next", ""), request.GET.get("next", ""), request.headers.get("Referer", "")):

@@ -94,6 +94,18 @@ def milliseconds(length: float | None) -> str:
     return f"{minutes} min {seconds} s"
 
 
+def lasting(seconds: float | None) -> str:
+    """A length of time given in seconds, in its two largest units: `12 s`, `2 min 5 s`, `3 h 20 min`, `2 d 1 h`."""
+    if seconds is None:
+        return NOTHING
+    rest, parts = max(round(seconds), 1), []
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, unit)
+        parts.append(f"{count} {name}" if count else "")
+    first = next(index for index, part in enumerate(parts) if part)
+    return " ".join(part for part in parts[first : first + 2] if part)
+
+
 def percent(share: float | None) -> str:
     """A share from 0 to 1 as `99.2 %`. Never rounded up to 100 nor down to 0 when it is neither."""
     if share is None:

@@ -65,7 +65,7 @@ def test_an_operator_logs_in_and_sees_whether_all_is_well(house, watched):
     page = watched()
     browser.log_in(page, house.url, password=PASSWORD)
     assert page.get_by_role("heading", name="Overview", level=1).is_visible()
-    assert page.locator("#frame-health").inner_text().strip() == "All well"
+    assert page.locator("#frame-health").inner_text().strip() == "System healthy"
 
 
 def test_a_delivery_arrives_live_and_leaves_the_scroll_position_alone(house, desk):

@@ -1,8 +1,9 @@
 """The roof's own pages: who may see them, that they bear an empty house and hostile text, and that they need no script."""
 
+import html
 import json
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -205,6 +206,43 @@ def test_the_overview_counts_the_events_of_the_last_day(viewer, order_type):
     assert shown["total"] == 1
     assert [bar.total for bar in shown["series"]][-1] == 1
     assert len(shown["series"]) == 24
+
+
+def test_the_number_of_events_leads_to_just_these_rows(viewer, order_type):
+    an_event(order_type)
+    late = an_event(order_type)
+    first = viewer.get("/").context["events"]["since"]
+    # Within the last 24 hours, and yet before the first hour that is counted.
+    Event.objects.filter(pk=late.pk).update(created_at=datetime.fromisoformat(first) - timedelta(seconds=1))
+    page = text_of(viewer.get("/"))
+    [address] = re.findall(r'<dt>Last 24 hours</dt><dd><a href="([^"]*)">1</a>', page)
+    assert viewer.get(html.unescape(address)).context["page"].total == 1
+
+
+def test_events_that_two_could_not_take_are_counted_once_as_they_are_listed(viewer, order_type):
+    event = an_event(order_type)
+    for subscriber in ("webhooks.fanout", "webhooks.other"):
+        RouteFailure.objects.create(event=event, subscriber=subscriber, error="no")
+    assert viewer.get("/").context["events"]["failures"] == viewer.get("/events?state=failed").context["page"].total == 1
+
+
+def test_an_urgency_looks_the_same_wherever_it_is_shown(viewer):
+    notifications.notify("The endpoint keeps failing", urgency="high")
+    drawn = [re.search(r"status--(\w+)[^>]*><svg.*?</svg>high<", text_of(viewer.get(path))).group(1) for path in ("/", "/notifications")]
+    assert drawn == ["held", "held"]
+
+
+def test_notifications_are_exported_as_they_are_filtered(viewer):
+    notifications.notify("Look at this", urgency="high")
+    rows = json.loads(b"".join(viewer.get("/notifications?state=unread&export=json").streaming_content))
+    assert [row["title"] for row in rows] == ["Look at this"]
+
+
+def test_the_story_names_each_app_that_heard_it_once(viewer, order_type):
+    event = an_event(order_type)
+    Event.objects.filter(pk=event.pk).update(routed_at=event.created_at)
+    texts = [moment.text for moment in viewer.get(f"/events/{event.uid}").context["told"].moments]
+    assert "Routed; heard by webhooks" in texts
 
 
 def test_the_overview_says_what_waits_for_a_person(viewer):

@@ -281,3 +281,28 @@ def test_the_border_of_an_input_and_the_focus_can_be_seen(theme):
 def test_dark_is_the_same_by_machine_and_by_choice():
     themes = _themes()
     assert themes["dark by machine"] == themes["dark by choice"]
+
+
+def test_names_between_backticks_become_code_and_markup_stays_text():
+    assert draw("{{ told|marked }}", told="`total_time` in <b>") == "<code>total_time</code> in &lt;b&gt;"
+    assert draw("{{ told|marked }}", told="one ` alone") == "one ` alone"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, words.NOTHING),
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (125, "2 min 5 s"),
+        (7200, "2 h"),
+        (12_000, "3 h 20 min"),
+        (90_000, "1 d 1 h"),
+    ],
+)
+def test_a_length_of_time_is_told_in_its_two_largest_units(seconds, told):
+    assert words.lasting(seconds) == told
+
+
+def test_a_chart_of_one_colour_needs_no_legend():
+    assert charts.legend(["ok"]) == ""

@@ -47,13 +47,16 @@ def test_the_list_polls_and_its_fragment_is_only_the_rows(viewer):
         {"status": "dead"},
         {"status": "ended"},
         {"endpoint": "wh_this"},
+        {"endpoint": "billing"},
+        {"endpoint": "old.example"},
         {"type": "that.thing"},
         {"type": "that.*"},
         {"since": "1h", "status": "dead"},
     ],
 )
 def test_each_filter_finds_the_one_and_not_the_other(viewer, query):
-    this = dead(endpoint=EndpointFactory(uid="wh_this"), event=EventFactory(type="that.thing"))
+    endpoint = EndpointFactory(uid="wh_this", description="Old billing", url="https://old.example.com/")
+    this = dead(endpoint=endpoint, event=EventFactory(type="that.thing"))
     other = DeliveryFactory()
     page = text_of(viewer.get("/deliveries", query))
     assert this.uid in page
@@ -206,7 +209,9 @@ def test_the_chosen_dead_letters_go_again_and_the_others_stay(admin):
 
 
 def test_choosing_none_says_so(admin):
-    assert "No dead letter was chosen" in said(admin.post("/dead-letters/redeliver", {"next": "/dead-letters"}, follow=True))
+    answer = admin.post("/dead-letters/redeliver", {"next": "/dead-letters"}, follow=True)
+    assert "No dead letter was chosen" in said(answer)
+    assert [message.level_tag for message in answer.context["messages"]] == ["info"]
 
 
 def test_all_of_an_endpoint_are_confirmed_with_their_count_first(admin):

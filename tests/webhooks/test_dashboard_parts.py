@@ -1,5 +1,6 @@
 """What webhooks adds to pages of the roof: panels, the story of an event, the search, the navigation; and the public keys."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -139,6 +140,24 @@ def test_a_url_leads_to_its_endpoint_and_a_part_of_several_to_the_list():
     assert finders.find_endpoint("example.com").url == "/endpoints?q=example.com"
     assert finders.find_endpoint("nowhere.example") is None
     assert finders.find_endpoint("e") is None
+
+
+def test_the_search_finds_endpoints_and_sources_by_the_names_people_gave_them():
+    endpoint = EndpointFactory(description="Old billing server")
+    source = SourceFactory(slug="pay", name="Shop payments")
+    assert finders.find_endpoint("billing").url == f"/endpoints/{endpoint.uid}"
+    assert finders.find_endpoint("billing").title == "Endpoint Old billing server"
+    assert finders.find_source("shop payments").url == f"/sources/{source.uid}"
+
+
+def test_the_numbers_of_deliveries_lead_to_their_rows_and_the_chart_says_its_colours(viewer):
+    AttemptFactory(delivery=DeliveryFactory(ended=DeliveryStatus.DELIVERED), duration_ms=12)
+    page = text_of(viewer.get("/"))
+    figures = re.findall(r'<div class="figure[^"]*">.*?</div>', page, re.DOTALL)
+    assert figures
+    assert [figure for figure in figures if "<a href=" not in figure] == []
+    assert "</svg>delivered</span>" in page
+    assert "</svg>dead</span>" in page
 
 
 def test_the_navigation_leads_to_every_page(viewer):

@@ -65,7 +65,7 @@ def redeliver(request: HttpRequest) -> HttpResponse:
     """`/dead-letters/redeliver`: those whose box is ticked."""
     chosen = request.POST.getlist("delivery")[: pages.SIZES[-1]]
     if not chosen:
-        return pages.done(request, "No dead letter was chosen. Tick at least one, then send them again.")
+        return pages.nothing(request, "No dead letter was chosen. Tick at least one, then send them again.")
     count = deliveries.redeliver_selected(chosen)
     return pages.done(request, f"{_letters(count)} on the way again.")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.kernel.desk import permissions
@@ -11,10 +11,12 @@ from config.kernel.flow import clock
 from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import ENDED_STATUSES, OPEN_STATUSES, DeliveryStatus, ErrorCode
-from webhooks.models import Attempt, Delivery
+from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.services import deliveries
 
 BODY_SHOWN_BYTES = 262_144
+# A word such as "com" may be in every URL; a filter that means so many is of no help.
+ENDPOINTS_MEANT = 200
 GROUPS = {"open": OPEN_STATUSES, "ended": ENDED_STATUSES}
 STATUSES = [("open", "open (any)"), *DeliveryStatus.choices]
 EXPORTED = {
@@ -85,7 +87,9 @@ def filtered(request: HttpRequest) -> "QuerySet[Delivery]":
     asked = {name: request.GET.get(name, "").strip()[:200] for name in ("status", "endpoint", "type", "event", "batch")}
     if asked["status"]:
         rows = rows.filter(status__in=GROUPS.get(asked["status"], [asked["status"]]))
-    for name, field in (("endpoint", "endpoint__uid"), ("event", "event__uid"), ("batch", "batch__uid")):
+    if asked["endpoint"]:
+        rows = rows.filter(endpoint__in=_called(asked["endpoint"]))
+    for name, field in (("event", "event__uid"), ("batch", "batch__uid")):
         if asked[name]:
             rows = rows.filter(**{field: asked[name]})
     if asked["type"].endswith("*"):
@@ -97,6 +101,13 @@ def filtered(request: HttpRequest) -> "QuerySet[Delivery]":
     if until := pages.since(request, "until"):
         rows = rows.filter(created_at__lt=until)
     return rows.order_by("-id")
+
+
+def _called(asked: str) -> Sequence[int]:
+    """The endpoint with this id, else those with this in their description or URL."""
+    rows = Endpoint.objects.order_by("-id").values_list("pk", flat=True)
+    exact = list(rows.filter(uid=asked))
+    return exact or list(rows.filter(Q(description__icontains=asked) | Q(url__icontains=asked))[:ENDPOINTS_MEANT])
 
 
 @pages.page(SEE)
@@ -146,7 +157,7 @@ def redeliver(request: HttpRequest, uid: str) -> HttpResponse:
     """`/deliveries/<uid>/redeliver`"""
     if deliveries.redeliver(_one(uid)):
         return pages.done(request, f"The delivery {uid} is on its way again, with the same event id and the same bytes.")
-    return pages.done(request, f"The delivery {uid} is open already: it is being tried. Cancel it first if you want it to begin anew.")
+    return pages.nothing(request, f"The delivery {uid} is open already: it is being tried. Cancel it first if you want it to begin anew.")
 
 
 @pages.deed(MANAGE)
@@ -154,7 +165,7 @@ def cancel(request: HttpRequest, uid: str) -> HttpResponse:
     """`/deliveries/<uid>/cancel`"""
     if deliveries.cancel(_one(uid)):
         return pages.done(request, f"The delivery {uid} is cancelled. No further attempt is made.")
-    return pages.done(request, f"The delivery {uid} has ended already, so there is nothing to cancel.")
+    return pages.nothing(request, f"The delivery {uid} has ended already, so there is nothing to cancel.")
 
 
 def _one(uid: str) -> Delivery:

@@ -26,7 +26,7 @@ def pause(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>/pause`"""
     if endpoints.pause(_one(uid), reason=request.POST.get("reason", "").strip() or "By hand."):
         return pages.done(request, f"The endpoint {uid} is paused. Its deliveries wait until you resume it.")
-    return pages.done(request, f"The endpoint {uid} was not active, so there is nothing to pause.")
+    return pages.nothing(request, f"The endpoint {uid} was not active, so there is nothing to pause.")
 
 
 @pages.deed(MANAGE)
@@ -34,7 +34,7 @@ def resume(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>/resume`"""
     if endpoints.resume(_one(uid)):
         return pages.done(request, f"The endpoint {uid} is active again. What waited is sent now.")
-    return pages.done(request, f"The endpoint {uid} was not paused.")
+    return pages.nothing(request, f"The endpoint {uid} was not paused.")
 
 
 @pages.deed(
@@ -47,7 +47,7 @@ def disable(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>/disable`"""
     if endpoints.disable(_one(uid), reason=request.POST.get("reason", "").strip() or "By hand."):
         return pages.done(request, f"The endpoint {uid} is disabled. It gets nothing until you enable it.", to=_page(uid))
-    return pages.done(request, f"The endpoint {uid} was disabled already.", to=_page(uid))
+    return pages.nothing(request, f"The endpoint {uid} was disabled already.", to=_page(uid))
 
 
 @pages.deed(MANAGE)
@@ -55,7 +55,7 @@ def enable(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>/enable`: with `catch_up=no`, what waited is given up instead of sent."""
     has_catch_up = request.POST.get("catch_up") != "no"
     if not endpoints.enable(_one(uid), catch_up=has_catch_up):
-        return pages.done(request, f"The endpoint {uid} was not disabled.")
+        return pages.nothing(request, f"The endpoint {uid} was not disabled.")
     rest = "What it missed is sent now, oldest first." if has_catch_up else "What it missed is given up."
     return pages.done(request, f"The endpoint {uid} is active again. {rest}")
 
@@ -70,7 +70,15 @@ def rotate(request: HttpRequest, uid: str) -> HttpResponse:
             return show_secret(request, endpoint, endpoints.rotate_secret(endpoint, **form.cleaned_data), deed="rotated")
         except InvalidInput as error:
             form.add_error("secret", error.message)
-    return pages.draw(request, "webhooks/rotate.html", {"form": form, "name": uid, "page": _page(uid), "is_outgoing": True})
+    shown = {
+        "form": form,
+        "name": endpoint.title,
+        "uid": uid,
+        "page": _page(uid),
+        "list": reverse("webhooks:endpoints"),
+        "is_outgoing": True,
+    }
+    return pages.draw(request, "webhooks/rotate.html", shown)
 
 
 @pages.deed(

@@ -1,5 +1,6 @@
 """Where the search box leads: from the ids and the names of webhooks to their pages."""
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -30,24 +31,24 @@ def find_batch(asked: str) -> Found | None:
 
 @finders.plugin("webhooks.endpoint")
 def find_endpoint(asked: str) -> Found | None:
-    """Its id, its URL or a part of that: the one endpoint, or the list of several."""
-    rows = Endpoint.living.only("uid", "url").order_by("-id")
+    """Its id, its description, its URL or a part of those: the one endpoint, or the list of several."""
+    rows = Endpoint.living.only("uid", "url", "description").order_by("-id")
     if found := rows.filter(uid=asked).first():
         return _endpoint(found)
     if len(asked) < 3:
         return None
-    several = list(rows.filter(url__icontains=asked)[:2])
+    several = list(rows.filter(Q(url__icontains=asked) | Q(description__icontains=asked))[:2])
     if len(several) == 1:
         return _endpoint(several[0])
     listed = f"{reverse('webhooks:endpoints')}?{urlencode({'q': asked})}"
-    return Found(f"Endpoints with {asked} in their URL", listed) if several else None
+    return Found(f"Endpoints with {asked} in their URL or description", listed) if several else None
 
 
 @finders.plugin("webhooks.source")
 def find_source(asked: str) -> Found | None:
-    """`src_…` or its slug."""
-    field = "uid" if asked.startswith("src_") else "slug"
-    found = Source.living.filter(**{field: asked}).only("uid", "slug").first()
+    """`src_…`, its slug or its name."""
+    wanted = Q(uid=asked) if asked.startswith("src_") else Q(slug=asked) | Q(name__iexact=asked)
+    found = Source.living.filter(wanted).only("uid", "slug").order_by("id").first()
     return Found(f"Source {found.slug}", reverse("webhooks:source", args=[found.uid])) if found else None
 
 
@@ -68,4 +69,4 @@ def find_replay(asked: str) -> Found | None:
 
 
 def _endpoint(found: Endpoint) -> Found:
-    return Found(f"Endpoint {found.shown_url}", reverse("webhooks:endpoint", args=[found.uid]))
+    return Found(f"Endpoint {found.title}", reverse("webhooks:endpoint", args=[found.uid]))

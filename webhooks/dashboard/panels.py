@@ -19,6 +19,7 @@ from webhooks.services import stats
 from webhooks.services.stats import Point
 
 HOURS = 24
+BECAME = {"ok": "delivered", "bad": "dead", "held": "open", "off": "cancelled"}
 ATTENTION_SHOWN = 8
 
 
@@ -32,13 +33,14 @@ def deliveries(request: HttpRequest) -> Mapping[str, Any]:
     delivered, dead = sum(point.delivered for point in made), sum(point.dead for point in made)
     return {
         "series": [_bar(hour, points.get(hour)) for hour in hours],
+        "became": BECAME,
         "since": clock.text(first),
         "delivered": delivered,
         "total": sum(point.delivered + point.dead + point.cancelled + point.pending for point in made),
         "success_rate": delivered / (delivered + dead) if delivered + dead else None,
         "open": Delivery.objects.filter(status__in=OPEN_STATUSES).count(),
         "dead": Delivery.objects.filter(status=DeliveryStatus.DEAD).count(),
-        "latency": stats.latency(since=now - timedelta(hours=HOURS)),
+        "latency": stats.latency(since=first),
     }
 
 

@@ -40,9 +40,9 @@ def _start(request: HttpRequest, endpoint: Endpoint, form: ReplayForm) -> HttpRe
     return pages.done(request, told, to=reverse("webhooks:replay", args=[started.uid]))
 
 
-def _lasting(form: ReplayForm, count: int | None) -> timedelta | None:
-    """How long so many take at the pace that was asked for."""
-    return timedelta(seconds=round(count * 60 / form.cleaned_data["per_minute"])) if count else None
+def _lasting(form: ReplayForm, count: int | None) -> float | None:
+    """How many seconds so many take at the pace that was asked for."""
+    return count * 60 / form.cleaned_data["per_minute"] if count else None
 
 
 @pages.page(SEE)
@@ -83,4 +83,4 @@ def _step(request: HttpRequest, uid: str, deed: Callable[[Replay], bool], told: 
     page = reverse("webhooks:replay", args=[uid])
     if deed(replay):
         return pages.done(request, f"The replay {uid} {told}.", to=page)
-    return pages.done(request, f"The replay {uid} is {replay.status}, so this cannot be done now.", to=page)
+    return pages.nothing(request, f"The replay {uid} is {replay.status}, so this cannot be done now.", to=page)

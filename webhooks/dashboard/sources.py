@@ -161,7 +161,9 @@ def rotate(request: HttpRequest, uid: str) -> HttpResponse:
     shown = {
         "form": form,
         "name": source.slug,
+        "uid": source.slug,
         "page": _page(uid),
+        "list": reverse("webhooks:sources"),
         "is_outgoing": False,
         "sender": "" if presets.PRESETS[source.preset].is_secret_ours else source.get_preset_display(),
     }
@@ -174,7 +176,7 @@ def pause(request: HttpRequest, uid: str) -> HttpResponse:
     source = _one(uid)
     if sources.pause(source):
         return pages.done(request, f"The source {source.slug} is paused. Its sender hears 503 and may come again later.")
-    return pages.done(request, f"The source {source.slug} was paused already.")
+    return pages.nothing(request, f"The source {source.slug} was paused already.")
 
 
 @pages.deed(MANAGE)
@@ -183,7 +185,7 @@ def resume(request: HttpRequest, uid: str) -> HttpResponse:
     source = _one(uid)
     if sources.resume(source):
         return pages.done(request, f"The source {source.slug} is listened to again.")
-    return pages.done(request, f"The source {source.slug} was not paused.")
+    return pages.nothing(request, f"The source {source.slug} was not paused.")
 
 
 @pages.deed(

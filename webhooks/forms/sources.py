@@ -30,12 +30,12 @@ class SourceForm(Asking):
         help_text="Decides which headers and which signature are expected. Not listed: HMAC fits most.",
     )
     slug = forms.CharField(
-        label="Slug",
+        label="Short name",
         max_length=48,
         widget=forms.TextInput(attrs=MONO),
-        help_text="The last part of its address (/in/slug) and the first part of its events' names. It cannot be changed later.",
+        help_text="The last part of its address (/in/…) and the first part of its events' names. It cannot be changed later.",
     )
-    name = forms.CharField(label="Name", max_length=120, required=False, help_text="For people.")
+    name = forms.CharField(label="Name", max_length=120, required=False, help_text="What people call it, such as “Shop payments”.")
     secret = forms.CharField(
         label="Secret",
         required=False,
@@ -43,7 +43,7 @@ class SourceForm(Asking):
         widget=forms.TextInput(attrs=MONO),
         help_text="Leave it empty to have one made, shown once. Stripe, Slack and Shopify make it themselves: enter theirs, now or later.",
     )
-    config = PrettyJSON(label="Settings of the preset", required=False, rows=4)
+    config = PrettyJSON(label="Settings of this sender", required=False, rows=4)
     rate_per_second = forms.FloatField(label="Requests per second", required=False, min_value=0.001, max_value=100_000)
     rate_burst = forms.IntegerField(label="Requests at once", required=False, min_value=1, max_value=100_000)
     max_body_bytes = forms.IntegerField(label="Largest body (bytes)", required=False, min_value=1, max_value=268_435_456)
@@ -70,5 +70,5 @@ class SourceForm(Asking):
 def _config_help(preset: str) -> str:
     allowed = presets.settings_of(preset) if preset in presets.PRESETS else ()
     if allowed:
-        return f'JSON. This preset has: {", ".join(allowed)}. Example: {{"{allowed[0]}": "…"}}. Empty: as the preset has it.'
-    return "JSON. Only what a preset leaves open, such as the header names of HMAC and bearer senders; GitHub and Slack have none."
+        return f'JSON. This sender has: {", ".join(allowed)}. Example: {{"{allowed[0]}": "…"}}. Empty: the usual ones.'
+    return "JSON. Only for senders whose header names differ, such as HMAC and bearer; leave it empty for GitHub and Slack."

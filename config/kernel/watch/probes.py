@@ -47,7 +47,7 @@ def celery() -> Probed:
     missing = {"default", "deliveries"} - queues
     if missing:
         return Probed(WARNING, f"No worker takes the queue {' or '.join(sorted(missing))}. {heartbeat.advice(min(missing))}")
-    return Probed(HEALTHY, f"{len(workers)} alive.")
+    return Probed(HEALTHY, f"{len(workers)} worker{'' if len(workers) == 1 else 's'} alive.")
 
 
 def redis_server() -> Probed:

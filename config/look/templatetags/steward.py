@@ -125,6 +125,21 @@ def json_pretty(value: Any) -> SafeString:
 
 
 @register.filter
+def marked(text: str) -> SafeString:
+    """A sentence in which names of ours stand between backticks: `like this` becomes code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return format_html("{}", text)
+    return SafeString("".join(format_html("<code>{}</code>" if index % 2 else "{}", part) for index, part in enumerate(parts)))
+
+
+@register.filter
+def lasting(seconds: float | None) -> str:
+    """A length of time as people say it: `12 s`, `2 min 5 s`, `3 h 20 min`."""
+    return words.lasting(seconds)
+
+
+@register.filter
 def headers(given: Mapping[str, Any] | None) -> SafeString:
     """HTTP headers as a small table. Redact them before you store or draw them."""
     if not given:
@@ -154,17 +169,21 @@ def phases(parts: Sequence[tuple[str, float]]) -> SafeString:
 
 
 @register.inclusion_tag("components/bars.html")
-def bars(series: Sequence[charts.Bar], label: str, unit: str = "") -> dict[str, Any]:
-    """Columns (`charts.Bar`) with the first and last label below and the numbers as a table behind."""
+def bars(series: Sequence[charts.Bar], label: str, unit: str = "", words: Mapping[str, str] = charts.WORDS) -> dict[str, Any]:
+    """Columns (`charts.Bar`) with the first and last label below, a legend where there are parts, and the numbers as a table behind.
+
+    `words`: what the tones stand for, as in `{"ok": "delivered"}`.
+    """
     tones = list(dict.fromkeys(tone for bar in series for tone in bar.parts))
     return {
-        "drawn": charts.bars(series, label=label),
+        "drawn": charts.bars(series, label=label, words=words),
+        "legend": charts.legend(tones, words),
         "series": [(bar, [bar.parts.get(tone, 0) for tone in tones]) for bar in series],
         "first": series[0].label if series else "",
         "last": series[-1].label if series else "",
         "label": label,
         "highest": max((bar.total for bar in series), default=0),
-        "columns": [{"ok": "Well", "bad": "Failed", "held": "Held", "off": "Other"}.get(tone, unit or "Number") for tone in tones],
+        "columns": [words.get(tone, unit or "Number").capitalize() for tone in tones],
         "id": "behind-" + "".join(letter if letter.isalnum() else "-" for letter in label.lower()),
     }
 
