@@ -11,7 +11,7 @@ class KernelConfig(AppConfig):
 
     name = "config.kernel"
     label = "kernel"
-    verbose_name = "Kernel"
+    verbose_name = "Events, access and upkeep"
 
     def ready(self) -> None:
         from config.kernel import tasks

@@ -45,7 +45,8 @@
     for (const element of document.querySelectorAll("[data-poll]")) {
       const due = Number(element.dataset.pollDue || 0);
       const now = Date.now();
-      if (!due) element.dataset.pollDue = now + element.dataset.poll * 1000;
+      // The first time soon: what was just done is on its way and shows up at once.
+      if (!due) element.dataset.pollDue = now + 1000;
       else if (now >= due && !busy(element)) {
         element.dataset.pollDue = now + element.dataset.poll * 1000;
         window.htmx.trigger(element, "poll");
@@ -146,6 +147,18 @@
     }
     const row = target.closest("tr[data-href]");
     if (row && !target.closest("a, button, input, label, summary, select") && document.getSelection().isCollapsed) location.assign(row.dataset.href);
+  });
+
+  // ---- one box that ticks the others of its table --------------------------------------------------
+  document.addEventListener("change", (event) => {
+    const table = event.target.closest("table");
+    const all = table?.querySelector("[data-tick-all]");
+    if (!all) return;
+    const boxes = [...table.querySelectorAll(`input[name="${all.dataset.tickAll}"]:not(:disabled)`)];
+    if (event.target === all) for (const box of boxes) box.checked = all.checked;
+    const ticked = boxes.filter((box) => box.checked).length;
+    all.checked = ticked > 0 && ticked === boxes.length;
+    all.indeterminate = ticked > 0 && ticked < boxes.length;
   });
 
   // ---- forms and keys ----------------------------------------------------------------------------

@@ -49,6 +49,27 @@ def test_every_page_is_quiet_and_fits_its_window(lived_in, desk):
     assert {path: found for path, found in wide.items() if found} == {}
 
 
+def test_a_menu_opens_inside_its_window_wherever_its_button_stands(lived_in, desk):
+    desk.goto(f"{lived_in.url}/endpoints")
+    endpoint = desk.get_by_text("Receiver of the team that looks at pages").first.get_attribute("href")
+    for path, button in ((endpoint, "More"), ("/deliveries", "Export"), ("/notifications", "Export")):
+        desk.goto(f"{lived_in.url}{path}")
+        desk.locator("summary.button", has_text=button).click()
+        box = desk.locator("main details.menu[open] .menu__box").bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= desk.viewport_size["width"]
+
+
+def test_one_box_chooses_all_dead_letters_of_the_page(lived_in, desk):
+    desk.goto(f"{lived_in.url}/dead-letters")
+    boxes = desk.locator("tbody input[type=checkbox]")
+    assert boxes.count() >= 3
+    desk.get_by_label("Choose all on this page").check()
+    assert desk.locator("tbody input[type=checkbox]:checked").count() == boxes.count()
+    boxes.first.uncheck()
+    assert desk.get_by_label("Choose all on this page").evaluate("box => box.indeterminate")
+
+
 def test_the_colours_follow_the_machine_until_a_person_chooses(house, desk):
     desk.goto(f"{house.url}/events")
     by_machine = background(desk)
