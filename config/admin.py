@@ -31,7 +31,7 @@ from config.kernel.models import (
     RouteFailure,
     Tally,
 )
-from config.kernel.watch import notifications
+from config.kernel.watch import audit, notifications
 
 for taken_over in (User, Group, PeriodicTask, CrontabSchedule, IntervalSchedule, ClockedSchedule, SolarSchedule, TaskResult, GroupResult):
     admin.site.unregister(taken_over)
@@ -224,12 +224,29 @@ class TokenAdmin(BaseAdmin):
 
 
 class Administered(BaseAdmin):
-    """Pages of other packages under our permissions: system:admin for everything, their own actions included."""
+    """Pages of other packages under our permissions: system:admin for everything, their own actions included.
+
+    They know no service of ours, so each change leaves its audit record here: names of fields, never values.
+    """
 
     delete_scope = permissions.ALL
 
     def get_actions(self, request: HttpRequest) -> Any:
         return admin.ModelAdmin.get_actions(self, request) if self.has_change_permission(request) else {}
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        audit.record(f"{obj._meta.model_name}.created", obj, name=str(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        changed = [str(name) for part in message if isinstance(part, dict) for name in part.get("changed", {}).get("fields", ())]
+        audit.record(f"{obj._meta.model_name}.changed", obj, name=str(obj), changed=changed or str(message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        for row in queryset:
+            audit.record(f"{row._meta.model_name}.deleted", row, name=str(row))
+        return super().log_deletions(request, queryset)
 
 
 @admin.register(User)

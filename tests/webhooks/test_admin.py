@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from config.kernel.models import ApiToken, EventType, Option
+from config.kernel.models import ApiToken, AuditRecord, EventType, Option
 from tests.support.factories import DeliveryFactory, EndpointFactory, EventFactory, ReceiptFactory, SourceFactory
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Delivery, Endpoint, Source
@@ -42,6 +42,23 @@ def test_every_model_is_registered_and_its_list_opens(model, boss):
     DeliveryFactory()
     ReceiptFactory()
     assert boss.get(page(model, "changelist")).status_code == 200
+
+
+def test_a_change_to_users_and_roles_leaves_an_audit_record_without_values(boss):
+    role = Group.objects.create(name="night shift")
+    boss.post(page(Group, "change", role.pk), {"name": "day shift"})
+    boss.post(
+        page(User, "add"), {"username": "mira", "usable_password": "true", "password1": "a-long-secret-7", "password2": "a-long-secret-7"}
+    )
+    mira = User.objects.get(username="mira")
+    boss.post(
+        reverse("admin:auth_user_password_change", args=[mira.pk]),
+        {"usable_password": "true", "password1": "Zx9-rhubarb", "password2": "Zx9-rhubarb"},
+    )
+    boss.post(page(Group, "delete", role.pk), {"post": "yes"})
+    told = list(AuditRecord.objects.filter(actor="p-automation_admin").order_by("id").values_list("action", "detail__name"))
+    assert told == [("group.changed", "day shift"), ("user.created", "mira"), ("user.changed", "mira"), ("group.deleted", "day shift")]
+    assert "rhubarb" not in str(list(AuditRecord.objects.values_list("detail", flat=True)))
 
 
 def test_one_row_of_everything_opens(boss):
