@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
@@ -44,6 +45,12 @@ class Shortcut:
             return self.get_response(request)
         with context.using(ip=client_ip(request)):
             return receive(request, slug)
+
+
+def largest_body(address: str) -> int:
+    """How many bytes a body sent there may have. None where whoever sends it is refused anyway. Raises while the database is away."""
+    slug = _slug(address)
+    return intake.largest_body(slug) if slug else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
 
 def _slug(address: str) -> str:

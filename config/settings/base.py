@@ -224,6 +224,8 @@ SPECTACULAR_SETTINGS = {
 }
 # A body larger than this is refused by Django itself; inbound sources stream and have their own cap.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+# Says how many bytes a body sent to a path may have; asked before a large one is read, by servers that do not stream.
+LARGEST_BODY = "webhooks.inbound.largest_body"
 
 # --- what may go out --------------------------------------------------------------------------
 # The only ways round HTTPS and the address guard.

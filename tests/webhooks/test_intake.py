@@ -12,6 +12,7 @@ from config.kernel.desk import options
 from config.kernel.flow.errors import Conflict
 from config.kernel.models import Event, EventType, RouteFailure
 from tests.support.inbound import FORM, SECRET, base64_of, github_headers, hex_of, post, post_github
+from webhooks import inbound
 from webhooks.models import Receipt, Source
 from webhooks.services import receipts, sources
 
@@ -402,3 +403,16 @@ def test_reprocessing_needs_the_whole_body_and_the_credential(github: Source) ->
     for receipt in Receipt.objects.all():
         with pytest.raises(Conflict, match="sender send it once more"):
             receipts.reprocess(receipt)
+
+
+# --- asked before the body ---------------------------------------------------------------------
+
+
+def test_how_much_is_read_is_the_sources_own_limit_and_nothing_where_all_is_refused(github: Source) -> None:
+    assert inbound.largest_body("/in/github") == inbound.largest_body("/api/v1/webhooks/github") == 25 * 1024 * 1024
+    sources.update(github, max_body_bytes=1000)
+    assert inbound.largest_body("/in/github") == 1000
+    sources.pause(github)
+    assert inbound.largest_body("/in/github") == 0
+    assert inbound.largest_body("/in/nobody") == 0
+    assert inbound.largest_body("/api/v1/events/batch") == 10 * 1024 * 1024

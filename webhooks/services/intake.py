@@ -53,6 +53,12 @@ def receive(slug: str, request: Request) -> Answer:
     return answer
 
 
+def largest_body(slug: str) -> int:
+    """How many bytes `receive` would read for the source; 0 when it is paused or there is none."""
+    known = sources.known_by(slug)
+    return known.max_body_bytes if known and known.source.status != SourceStatus.PAUSED else 0
+
+
 def reprocess(receipt: Receipt) -> Receipt:
     """See `receipts.reprocess`."""
     return receipts.reprocess(receipt)

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +16,11 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from waitress.server import create_server
 
 from config.kernel.flow.errors import capture
+from config.kernel.management import bodies
 
 log = logging.getLogger("kernel.processes")
 
 WEB_THREADS = 8
-# The option INBOUND_MAX_BODY_BYTES goes no higher; waitress keeps large bodies in files.
-MAX_BODY_BYTES = 256 * 1024 * 1024
 WORKER_THREADS = 4
 QUEUES = ("default", "deliveries")
 # After the database or the broker was away, the schedule starts again this much later.
@@ -91,10 +91,12 @@ class Web(Part):
             ident="Steward",
             connection_limit=500,
             channel_timeout=60,
-            max_request_body_size=MAX_BODY_BYTES,
+            # `bodies` has the limits.
+            max_request_body_size=sys.maxsize,
             clear_untrusted_proxy_headers=False,
             asyncore_use_poll=True,
         )
+        bodies.ask_first(self.server)
 
     def work(self) -> None:
         """Serve until the listening socket is closed."""
