@@ -12,7 +12,7 @@ from django.test import RequestFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from config.kernel.models import Event
+from config.kernel.models import Event, EventType
 from tests.support.inbound import FORM, SECRET, github_headers, hex_of, post, post_github
 from webhooks import inbound
 from webhooks.engine.presets import PRESETS
@@ -108,6 +108,12 @@ def test_unknown_source_is_refused_and_leaves_no_row(slug: str) -> None:
 def test_two_ids_that_differ_past_the_column_stay_two(github: Source) -> None:
     assert post_github({}, event="star", delivery="x" * 300 + "1").status_code == 202
     assert post_github({}, event="star", delivery="x" * 300 + "2").status_code == 202
+
+
+def test_what_a_schema_says_of_a_hostile_name_can_be_stored(github: Source) -> None:
+    EventType.objects.create(name="github.star", origin="inbound", schema={"additionalProperties": {"type": "string"}})
+    assert post_github(b'{"a\\u0000b": 1}', event="star").status_code == 202
+    assert "a?b" in Receipt.objects.get().warning
 
 
 ANY_HEADERS = st.dictionaries(

@@ -205,6 +205,13 @@ def test_signature_over_time_and_body_can_be_demanded() -> None:
     assert code_of("hmac", signed("hmac"), signed="timestamp.body") == "timestamp_missing"
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Webhook-Timestamp": str(STAMP)}], ids=["no time", "a new time"])
+@pytest.mark.parametrize("body", [BODY, b"a=1&payload=%7B%7D"])
+def test_what_was_signed_with_its_time_is_no_body_signed_without_one(body: bytes, headers: dict[str, str]) -> None:
+    old = f"{STAMP - 3600}.".encode() + body
+    assert code_of("hmac", {"X-Webhook-Signature": hex_of(SECRET, old), **headers}, body=old) in ("timestamp_missing", "wrong_secret")
+
+
 @pytest.mark.parametrize("algorithm", presets.ALGORITHMS)
 @pytest.mark.parametrize("encoding", presets.ENCODINGS)
 def test_generic_signature_is_configurable(algorithm: str, encoding: str) -> None:

@@ -139,15 +139,18 @@ def _hmac(given: str, incoming: Incoming, rules: Rules) -> Claim:
     if rules.is_prefix_required and not given.startswith(rules.prefix):
         raise Refusal("signature_malformed", f"The header {rules.headers[0]} does not begin with {rules.prefix}")
     stamp = incoming.first(rules.timestamp_headers)
-    stamped = _octets(f"{stamp}.")
-    if rules.signed == BODY or not stamp:
-        prefixes: tuple[bytes, ...] = (b"",)
-        if rules.signed not in (BODY, EITHER):
-            raise Refusal("timestamp_missing", "The signature must cover a time, but the sender's time is missing.")
-    else:
-        # A signature over time and body cannot be passed off as one over a body: `1700000000.{` is no JSON.
-        prefixes = (stamped, b"") if rules.signed == EITHER else (stamped,)
+    prefixes = _prefixes(stamp, incoming.body, rules)
+    if not prefixes:
+        raise Refusal("timestamp_missing", "The signature must cover a time, but the sender's time is missing.")
     return Claim(digests=(_decoded(given.removeprefix(rules.prefix), rules.encoding),), prefixes=prefixes, stamp=stamp)
+
+
+def _prefixes(stamp: str, body: bytes, rules: Rules) -> tuple[bytes, ...]:
+    """What may stand before the body in what was signed."""
+    stamped = (_octets(f"{stamp}."),) if stamp and rules.signed != BODY else ()
+    # Else a request that was signed with its time, `1700000000.a=1`, could be sent again later as a body without one.
+    is_plain = rules.signed == BODY or (rules.signed == EITHER and not body[:1].isdigit())
+    return (*stamped, b"") if is_plain else stamped
 
 
 def _stripe(given: str, _incoming: Incoming, _rules: Rules) -> Claim:

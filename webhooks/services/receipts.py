@@ -148,7 +148,7 @@ def _draft_event(known: Known, receipt: Receipt, planned: Plan) -> Event:
         requested_task=_task(planned.asked, uid),
     )
     event = events.prepare(draft)
-    receipt.warning = "\n".join(events.check(draft.type, draft.data))[:2000]
+    receipt.warning = "\n".join(_printable(sentence, 400) for sentence in events.check(draft.type, draft.data))
     return event
 
 
