@@ -107,6 +107,18 @@ def test_oldest_is_asked_for_first(source: Source, api: GitHub) -> None:
     assert api.asked == [first, second]
 
 
+def test_after_a_long_outage_a_look_asks_for_so_many_and_the_next_goes_on(
+    source: Source, api: GitHub, time: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gaps, "MAX_ASKED_AT_ONCE", 2)
+    lost = [api.add(HOOK, f"lost-{hours}", ago(hours=hours)) for hours in (3, 2, 1)]
+    look()
+    assert api.asked == lost[:2]
+    time.shift(gaps.EVERY)
+    look()
+    assert api.asked == lost
+
+
 def test_what_is_on_its_way_is_left_for_the_next_look(source: Source, api: GitHub, time: time_machine.Traveller) -> None:
     api.add(HOOK, "young", ago(seconds=20))
     look()

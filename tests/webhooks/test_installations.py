@@ -29,6 +29,12 @@ def test_created_makes_an_active_row_and_deleted_an_inactive_one(source):
     assert Installation.objects.get().is_active is False
 
 
+def test_a_name_that_no_database_could_hold_is_noted_all_the_same(source):
+    tell("created", installation={"id": "7\0", "account": {"login": "oc\0to"}})
+    routing.route()
+    assert Installation.objects.get().account == "oc\ufffdto"
+
+
 def test_an_older_event_heard_again_undoes_nothing(source):
     first = tell("created")
     routing.route()

@@ -24,6 +24,8 @@ OVERLAP = timedelta(minutes=10)
 ASK_AGAIN = timedelta(minutes=30)
 MAX_ASKED = 5
 MAX_PAGES = 300
+# One a second and a half at most, on average: a look ends before the next, and GitHub's limits hold.
+MAX_ASKED_AT_ONCE = 200
 GOT = (ReceiptStatus.ACCEPTED, ReceiptStatus.IGNORED, ReceiptStatus.DUPLICATE)
 
 
@@ -141,14 +143,14 @@ def _got(source: Source, guids: Iterable[str]) -> set[str]:
 
 
 def _ask(source: Source, state: State, now: datetime) -> None:
-    """Oldest first, so that what happened first comes first."""
-    for guid, one in sorted(state.missing.items(), key=lambda item: item[1].tried_at):
-        if one.is_to_be_asked(now):
-            is_coming = github.redeliver(source.github_hook, one.number)
-            one.asked, one.asked_at = (one.asked + 1 if is_coming else MAX_ASKED), now
-            if is_coming:
-                state.redelivered += 1
-                audit.record("source.redelivery_requested", source, delivery_id=guid, attempt=one.asked)
+    """Oldest first, so that what happened first comes first; what is too much for one look waits for the next."""
+    wanted = [(guid, one) for guid, one in state.missing.items() if one.is_to_be_asked(now)]
+    for guid, one in sorted(wanted, key=lambda item: item[1].tried_at)[:MAX_ASKED_AT_ONCE]:
+        is_coming = github.redeliver(source.github_hook, one.number)
+        one.asked, one.asked_at = (one.asked + 1 if is_coming else MAX_ASKED), now
+        if is_coming:
+            state.redelivered += 1
+            audit.record("source.redelivery_requested", source, delivery_id=guid, attempt=one.asked)
 
 
 def _read(kept: Any) -> State:

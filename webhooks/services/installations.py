@@ -1,6 +1,7 @@
 """Keeps the list of GitHub installations from `installation` events. Called by the subscriber `webhooks.installations`."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from config.kernel.flow.events import INBOUND
 from config.kernel.models import Event
@@ -30,9 +31,14 @@ def _note(source: Source, event: Event) -> None:
     if is_active is None or not isinstance(installation, dict) or "id" not in installation:
         return
     account = installation.get("account")
-    login = str(account.get("login", ""))[:120] if isinstance(account, dict) else ""
-    key = {"source": source, "installation_id": str(installation["id"])[:40]}
+    login = _text(account.get("login", ""), 120) if isinstance(account, dict) else ""
+    key = {"source": source, "installation_id": _text(installation["id"], 40)}
     values = {"account": login, "is_active": is_active, "changed_at": event.created_at}
     row, is_new = Installation.objects.get_or_create(**key, defaults=values)
     if not is_new:
         Installation.objects.filter(pk=row.pk, changed_at__lte=event.created_at).update(**values)
+
+
+def _text(value: Any, limit: int) -> str:
+    # A sender's text may hold NUL, which PostgreSQL cannot store.
+    return str(value).replace("\0", "\ufffd")[:limit]
