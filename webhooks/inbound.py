@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
+from config.kernel.desk import problems
 from config.kernel.desk.middleware import client_ip
 from config.kernel.flow import context
 from config.kernel.flow.errors import capture
@@ -33,7 +34,8 @@ def receive(request: HttpRequest, slug: str) -> HttpResponse:
 class Shortcut:
     """Middleware, right behind the correlation id: inbound requests pass by sessions, users and cookies, of which they have none.
 
-    What stands behind it costs more than taking a request does.
+    What stands behind it costs more than taking a request does. Other requests go on, unless their body is larger than anything there
+    takes: Django would write the files of such a form to the disk before it looks at who sent it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -42,7 +44,8 @@ class Shortcut:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         slug = _slug(request.path_info)
         if not slug:
-            return self.get_response(request)
+            is_large = (_length(request.META.get("CONTENT_LENGTH")) or 0) > largest_body(request.path_info)
+            return problems.response(request, 413) if is_large else self.get_response(request)
         with context.using(ip=client_ip(request)):
             return receive(request, slug)
 

@@ -3,12 +3,14 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from typing import Any
 
 import orjson
 import pytest
+from django.conf import settings as settings_of_django
 from django.db import connection
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -218,6 +220,11 @@ def test_body_that_is_longer_than_it_said_is_stopped_at_the_cap(github: Source) 
     body = Counted(50_000)
     assert received(body, 10) == 413
     assert body.given == 1001
+
+
+def test_a_form_with_a_large_file_is_refused_before_the_file_is_written() -> None:
+    length = str(settings_of_django.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+    assert Client().post("/admin/login/", {"file": BytesIO(b"x")}, CONTENT_LENGTH=length).status_code == 413
 
 
 def test_body_that_ends_early_is_refused(github: Source) -> None:
