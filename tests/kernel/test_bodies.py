@@ -3,12 +3,14 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any
 
 import pytest
 from waitress import wasyncore
 from waitress.server import create_server
 
+from config import wsgi
 from config.kernel.management import bodies
 
 pytestmark = pytest.mark.pure
@@ -71,13 +73,12 @@ def head(*lines: str, path: str = "/a") -> bytes:
 
 def answer(sender: socket.socket) -> str:
     """The next answer: its status and body."""
-    came = b""
-    while b"\r\n\r\n" not in came:
-        came += sender.recv(4096) or pytest.fail(f"the connection ended after {came!r}")
-    top, _, body = came.partition(b"\r\n\r\n")
-    lengths = [line for line in top.lower().split(b"\r\n") if line.startswith(b"content-length:")]
-    while lengths and len(body) < int(lengths[0].split(b":")[1]):
-        body += sender.recv(4096)
+    top = b""
+    while not top.endswith(b"\r\n\r\n"):
+        # One at a time, to leave the next answer where it is.
+        top += sender.recv(1) or pytest.fail(f"the connection ended after {top!r}")
+    lengths = [int(line.split(b":")[1]) for line in top.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    body = sender.recv(sum(lengths), socket.MSG_WAITALL) if lengths else b""
     return f"{top.split(b' ')[1].decode()} {body.decode()}"
 
 
@@ -168,3 +169,22 @@ def test_a_line_without_end_is_a_bad_request(connect: Callable[[], socket.socket
     sender.sendall(hostile)
     assert answer(sender).startswith("400")
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "seen_by_django"),
+    [
+        ("/api/v1/events", 10, ("10", b"x" * 10)),
+        ("/api/v1/events", 3000, ("1001", b"x" * 1001)),
+        ("/in/shop", 10, ("", b"x" * 10)),
+    ],
+    ids=["measured", "over the cap", "left to its own door"],
+)
+def test_a_body_in_chunks_is_given_a_length(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, path: str, size: int, seen_by_django: tuple[str, bytes]
+) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    monkeypatch.setattr(wsgi, "django", lambda environ, start: [environ.get("CONTENT_LENGTH", ""), environ["wsgi.input"].read()])
+    environ = {"PATH_INFO": path, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True, "wsgi.input": BytesIO(b"x" * size)}
+    found: Any = list(wsgi.application(environ, None))
+    assert found == list(seen_by_django)
