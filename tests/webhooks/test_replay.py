@@ -63,6 +63,11 @@ def test_the_star_leaves_out_what_it_leaves_out_live() -> None:
     assert replay.preview(endpoint, since=START - timedelta(days=1)) == 1
 
 
+def test_a_replay_is_named_as_such(endpoint: Endpoint) -> None:
+    past(1)
+    assert start(endpoint).uid.startswith("rep_")
+
+
 def test_the_preview_applies_the_filter() -> None:
     endpoint = EndpointFactory(filter_conditions={"number": {"$gt": 5}})
     past(2, data={"number": 9})

@@ -62,8 +62,8 @@ def find_receipt(asked: str) -> Found | None:
 
 @finders.plugin("webhooks.replay")
 def find_replay(asked: str) -> Found | None:
-    """`rpl_…`."""
-    if asked.startswith("rpl_") and Replay.objects.filter(uid=asked).exists():
+    """`rep_…`."""
+    if asked.startswith("rep_") and Replay.objects.filter(uid=asked).exists():
         return Found(f"Replay {asked}", reverse("webhooks:replay", args=[asked]))
     return None
 

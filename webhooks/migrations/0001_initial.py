@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=config.kernel.flow.clock.now, editable=False)),
                 ('lease_token', models.CharField(blank=True, default='', editable=False, max_length=32)),
                 ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('uid', config.kernel.models.base.UidField(editable=False, max_length=64, prefix='rpl_', unique=True)),
+                ('uid', config.kernel.models.base.UidField(editable=False, max_length=64, prefix='rep_', unique=True)),
                 ('since', models.DateTimeField()),
                 ('until', models.DateTimeField()),
                 ('events', models.JSONField(blank=True, default=list, help_text='Event names or patterns; empty: what the endpoint subscribes to.')),

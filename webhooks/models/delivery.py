@@ -147,7 +147,7 @@ class Replay(Leasable, Row):
 
     steps: ClassVar[Steps] = REPLAY_STEPS
 
-    uid = UidField("rpl_")
+    uid = UidField("rep_")
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="replays")
     since = models.DateTimeField()
     until = models.DateTimeField()
