@@ -6,7 +6,7 @@ from typing import Any
 from celery import signals
 
 from config.kernel.plugins.contracts import duties
-from webhooks.services import dispatch, endpoints, gaps, replay, retention
+from webhooks.services import dispatch, gaps, judgement, replay, retention
 
 # A drain waits for what becomes due within this, so that retries and rate limits keep their time; the sweep brings the rest.
 STAY_SECONDS = 5.0
@@ -70,17 +70,17 @@ class Retention:
 
 
 class Judgement:
-    """Disable endpoints that did nothing but fail for days."""
+    """Warn of endpoints that do nothing but fail for days, and disable them in the end."""
 
     queue = "default"
 
     def due_count(self, now: datetime) -> int:
-        """How many endpoints have used up their days."""
-        return endpoints.failing_due(now)
+        """How many endpoints are to be warned of, or have used up their days."""
+        return judgement.due_count(now)
 
     def work(self, now: datetime, limit: int) -> int:
-        """Disable them."""
-        return endpoints.judge_failures(now)
+        """Warn, or disable them."""
+        return judgement.work(now, limit)
 
 
 duties.register("webhooks.deliver", Deliver())

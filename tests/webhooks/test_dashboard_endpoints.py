@@ -105,6 +105,11 @@ def test_a_page_shows_breaker_countdown_skips_and_deliveries_but_never_the_secre
     assert SECRET not in page
 
 
+def test_a_page_does_not_count_down_to_what_has_passed(admin):
+    EndpointFactory(uid="wh_bad", failing_since=clock.now() - timedelta(days=9), last_failed_at=clock.now() - timedelta(days=8))
+    assert "disabled as soon as one more delivery fails" in text_of(admin.get("/endpoints/wh_bad"))
+
+
 def test_secret_parts_of_a_url_are_masked(viewer):
     EndpointFactory(uid="wh_q", url="https://receiver.example/hook?token=abc123")
     for address in ("/endpoints", "/endpoints/wh_q"):

@@ -15,7 +15,7 @@ from config.kernel.models import AuditRecord, Event, Notification
 from config.kernel.wire import signing
 from tests.support.factories import AttemptFactory, DeliveryFactory, EndpointFactory, EventFactory, SkipFactory, SourceFactory
 from webhooks.models import Delivery, Endpoint, Skip
-from webhooks.services import endpoints, stats
+from webhooks.services import endpoints, judgement, stats
 
 pytestmark = pytest.mark.django_db
 URL = "https://app.example.com/hook"
@@ -259,7 +259,7 @@ def test_enabling_closes_the_breaker_and_ends_the_countdown() -> None:
     breaker.failed(endpoint.breaker_key, threshold=1)
     endpoints.enable(endpoint)
     assert endpoints.circuit_state(endpoint) == "closed"
-    assert endpoints.disables_at(endpoint) is None
+    assert judgement.disables_at(endpoint) is None
 
 
 def test_a_rotated_secret_signs_beside_the_old_one_until_the_overlap_ends() -> None:
@@ -339,30 +339,6 @@ def test_a_test_event_of_another_type_sends_its_example() -> None:
 def test_a_disabled_endpoint_cannot_be_tested() -> None:
     with pytest.raises(Conflict, match="disabled"):
         endpoints.send_test(EndpointFactory(status="disabled"))
-
-
-def test_the_countdown_runs_from_the_first_failure() -> None:
-    assert endpoints.disables_at(EndpointFactory(failing_since=START)) == START + timedelta(days=5)
-    assert endpoints.disables_at(EndpointFactory(failing_since=START, auto_disable_days=2)) == START + timedelta(days=2)
-    assert endpoints.disables_at(EndpointFactory(failing_since=START, auto_disable_days=0)) is None
-    assert endpoints.disables_at(EndpointFactory()) is None
-
-
-def test_days_of_unbroken_failure_disable_an_endpoint() -> None:
-    failing = EndpointFactory(failing_since=START, last_failed_at=START + timedelta(days=5))
-    young = EndpointFactory(failing_since=START + timedelta(hours=1), last_failed_at=START + timedelta(days=5))
-    now = START + timedelta(days=5)
-    assert endpoints.failing_due(now) == 1
-    assert endpoints.judge_failures(now) == 1
-    assert endpoints.judge_failures(now) == 0
-    assert Endpoint.objects.get(pk=failing.pk).status == "disabled"
-    assert Endpoint.objects.get(pk=young.pk).status == "active"
-    assert Notification.objects.filter(urgency="high").exists()
-
-
-def test_an_endpoint_that_nothing_was_sent_to_has_proved_nothing() -> None:
-    EndpointFactory(failing_since=START, last_failed_at=START + timedelta(minutes=1))
-    assert endpoints.judge_failures(START + timedelta(days=9)) == 0
 
 
 def test_statistics_equal_the_rows() -> None:

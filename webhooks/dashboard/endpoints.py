@@ -20,7 +20,7 @@ from webhooks.dashboard import MANAGE, SEE
 from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.forms.endpoints import EndpointForm
 from webhooks.models import Delivery, Endpoint, Replay, Skip
-from webhooks.services import endpoints, fanout, stats
+from webhooks.services import endpoints, fanout, judgement, stats
 from webhooks.services.stats import Standing
 
 WINDOW = timedelta(hours=24)
@@ -111,12 +111,14 @@ def _in_need(rows: "QuerySet[Endpoint]", need: str) -> "QuerySet[Endpoint]":
 def detail(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>`"""
     endpoint, now = pages.one(Endpoint.living.all(), uid, what="endpoint"), clock.now()
+    disables_at = judgement.disables_at(endpoint)
     shown = {
         "endpoint": endpoint,
         "line": lines([endpoint], now=now)[0],
         "latency": stats.latency(since=now - WINDOW, endpoint=endpoint),
         "breaker": Breaker.objects.filter(key=endpoint.breaker_key).first(),
-        "disables_at": endpoints.disables_at(endpoint),
+        "disables_at": disables_at,
+        "is_over": disables_at is not None and disables_at <= now,
         "failed": Delivery.objects.filter(endpoint=endpoint, status__in=FAILED).only("uid").order_by("-id").first(),
         "deliveries": Delivery.objects.filter(endpoint=endpoint).select_related("event").defer("event__body")[:RECENT],
         "skips": Skip.objects.filter(endpoint=endpoint).select_related("event").defer("event__body").order_by("-id")[:RECENT],

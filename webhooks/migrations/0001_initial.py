@@ -67,6 +67,7 @@ class Migration(migrations.Migration):
                 ('retry_schedule', models.JSONField(blank=True, default=list, help_text='Delays in seconds before attempts 1, 2, …, for the strategy `schedule`.')),
                 ('auto_disable_days', models.PositiveIntegerField(blank=True, help_text='Days of unbroken failure before it is disabled; 0 never.', null=True)),
                 ('failing_since', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('warned_at', models.DateTimeField(blank=True, editable=False, help_text='When people were last told that it fails and will be disabled.', null=True)),
                 ('disabled_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('rate_per_minute', models.PositiveIntegerField(blank=True, help_text='Requests per minute; more are delayed, never dropped.', null=True)),
                 ('rate_held_until', models.DateTimeField(blank=True, editable=False, null=True)),

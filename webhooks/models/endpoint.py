@@ -53,6 +53,9 @@ class Endpoint(Row):
         null=True, blank=True, help_text="Days of unbroken failure before it is disabled; 0 never."
     )
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
+    warned_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When people were last told that it fails and will be disabled."
+    )
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # how fast

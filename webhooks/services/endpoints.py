@@ -248,28 +248,6 @@ def send_test(endpoint: Endpoint, *, type: str = "system.status", data: Any = No
     return delivery
 
 
-def judge_failures(now: datetime) -> int:
-    """Disable the endpoints that did nothing but fail for their days and still do; how many. Run by a duty."""
-    found = [endpoint for endpoint in _failing() if _is_over(endpoint, now)]
-    for endpoint in found:
-        days = _auto_disable_days(endpoint)
-        disable(endpoint, reason=f"It has failed without a break for {days} days.", is_automatic=True)
-    return len(found)
-
-
-def failing_due(now: datetime) -> int:
-    """How many endpoints `judge_failures` would disable."""
-    return sum(1 for endpoint in _failing() if _is_over(endpoint, now))
-
-
-def disables_at(endpoint: Endpoint) -> datetime | None:
-    """When it will be disabled unless a delivery succeeds before: the countdown of its page. None while it does not fail, or never."""
-    days = _auto_disable_days(endpoint)
-    if endpoint.failing_since is None or not days or endpoint.status == EndpointStatus.DISABLED:
-        return None
-    return endpoint.failing_since + timedelta(days=days)
-
-
 def credentials(endpoint: Endpoint, *, now: datetime) -> Credentials:
     """What its deliveries are signed with at `now`: the secret, old ones within their overlap, its own headers."""
     old = tuple(secret for secret, until in _old_secrets(endpoint) if until > now)
@@ -370,20 +348,6 @@ def _new_secret(security: str) -> str:
 def _old_secrets(endpoint: Endpoint) -> list[tuple[str, datetime]]:
     stored: Any = endpoint.old_secrets or []
     return [(secret, datetime.fromisoformat(until)) for secret, until in stored]
-
-
-def _failing() -> list[Endpoint]:
-    return list(Endpoint.living.filter(failing_since__isnull=False).exclude(status=EndpointStatus.DISABLED))
-
-
-def _is_over(endpoint: Endpoint, now: datetime) -> bool:
-    """Its days are over, and it failed after that too: an endpoint that nothing was sent to has proved nothing."""
-    end = disables_at(endpoint)
-    return end is not None and end <= now and (endpoint.last_failed_at is None or endpoint.last_failed_at >= end)
-
-
-def _auto_disable_days(endpoint: Endpoint) -> int:
-    return int(options.get("WEBHOOK_AUTO_DISABLE_DAYS") if endpoint.auto_disable_days is None else endpoint.auto_disable_days)
 
 
 def _set(endpoint: Endpoint, values: Mapping[str, Any]) -> None:
