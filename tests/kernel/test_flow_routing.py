@@ -119,6 +119,19 @@ def test_who_finds_another_process_routing_leaves_it_to_that_one(listener, monke
     assert routing.route() == 1
 
 
+def test_no_event_steps_aside_because_the_database_went_away(listener, monkeypatch):
+    listener.refuses = {"a"}
+    publish("a", "b")
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+    with pytest.raises(ValueError, match="not this one"):
+        routing.route()
+    monkeypatch.undo()
+    assert not RouteFailure.objects.exists()
+    listener.refuses = set()
+    routing.route()
+    assert listener.heard == ["a", "b"]
+
+
 @contextmanager
 def another_router(monkeypatch):
     """The lock held over another connection; SQLite, which has one process, is told so."""

@@ -20,9 +20,11 @@ def endpoint(url: str, **fields: Any) -> Endpoint:
 
 
 def publish(count: int = 1, *, data: Any = None) -> list[Event]:
-    """Stored events that nobody routes."""
+    """Stored events that count as routed: nobody else hears them."""
     made = events.publish_many([Draft(TYPE, {"n": number} if data is None else data) for number in range(count)])
-    return [one.event for one in made if one.event]
+    found = [one.event for one in made if one.event]
+    Event.objects.filter(pk__in=[one.pk for one in found]).update(routed_at=clock.now())
+    return found
 
 
 def deliveries(target: Endpoint, count: int = 1, *, ordering_value: str = "", due_in: float = 0) -> list[Delivery]:

@@ -8,11 +8,12 @@ import orjson
 import pytest
 import time_machine
 
-from config.kernel.flow import clock
+from config.kernel.flow import clock, routing
+from config.kernel.models import Event
 from tests.support import outbound, receivers
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Batch, Delivery
-from webhooks.services import deliveries, dispatch, endpoints
+from webhooks.services import deliveries, dispatch, endpoints, fanout
 from webhooks.services.dispatch import batching, turns
 
 pytestmark = pytest.mark.django_db
@@ -158,6 +159,18 @@ def test_batches_that_keep_an_order_wait_for_each_other(moment: time_machine.Tra
         dispatch.drain()
     assert [len(ids_in(request)) for request in sink.requests] == [2, 2, 2]
     assert sink.requests[0].body == sink.requests[1].body
+
+
+def test_a_batch_that_keeps_an_order_waits_for_earlier_events_to_be_routed() -> None:
+    with receivers.ok() as sink:
+        target = outbound.endpoint(sink.url, batch_enabled=True, batch_size=2, ordering_key="n")
+        older, newer, newest = outbound.publish(3, data={"n": "one"})
+        Event.objects.filter(pk=older.pk).update(routed_at=None)
+        fanout.create_missing(target, [newer, newest])
+        assert dispatch.drain() == 0
+        routing.route()
+        dispatch.drain()
+    assert ids_in(sink.requests[0]) == [older.uid, newer.uid]
 
 
 def test_what_was_frozen_goes_even_when_batching_was_turned_off() -> None:

@@ -11,12 +11,12 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from config.kernel.flow import clock
+from config.kernel.flow import clock, events, routing
 from config.kernel.models import Event, Notification
 from tests.support import outbound, receivers
 from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.models import Attempt, Delivery, Endpoint
-from webhooks.services import deliveries, dispatch, endpoints
+from webhooks.services import deliveries, dispatch, endpoints, fanout
 from webhooks.services.dispatch import pipeline, turns
 
 pytestmark = pytest.mark.django_db
@@ -286,6 +286,31 @@ def test_another_ordering_value_does_not_wait() -> None:
         outbound.deliveries(target, 1, ordering_value="two")
         dispatch.drain()
     assert statuses(target) == ["retrying", "delivered"]
+
+
+def test_an_event_that_still_waits_to_be_routed_is_not_overtaken_by_a_later_one_of_its_key() -> None:
+    """As what is triggered, which is fanned out at once, while a router that was killed left earlier events behind."""
+    with receivers.ok() as sink:
+        outbound.endpoint(f"{sink.url}/ordered", ordering_key="component")
+        outbound.endpoint(sink.url)
+        data = {"status": "degraded", "component": "one", "details": {}}
+        first = events.publish("system.status", data=data)
+        then = fanout.trigger_test("system.status", data).event
+        assert dispatch.drain() == 1
+        routing.route()
+        dispatch.drain()
+    arrived = [request.headers["webhook-id"] for request in sink.requests if request.path.endswith("ordered")]
+    assert (sink.requests[0].path, arrived) == ("/hook", [first.uid, then.uid])
+
+
+def test_the_order_is_that_of_the_events_whenever_their_deliveries_were_made() -> None:
+    with receivers.ok() as sink:
+        target = outbound.endpoint(sink.url, ordering_key="n")
+        older, newer = outbound.publish(2, data={"n": "one"})
+        fanout.create_missing(target, [newer])
+        fanout.create_missing(target, [older])
+        dispatch.drain()
+    assert [request.headers["webhook-id"] for request in sink.requests] == [older.uid, newer.uid]
 
 
 def test_a_hundred_deliveries_cost_few_statements(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,7 +260,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('status__in', ['pending', 'sending', 'retrying']), models.Q(('ordering_value', ''), _negated=True)), fields=['endpoint', 'ordering_value', 'id'], name='delivery_order'),
+            index=models.Index(condition=models.Q(('status__in', ['pending', 'sending', 'retrying']), models.Q(('ordering_value', ''), _negated=True)), fields=['endpoint', 'ordering_value', 'event'], name='delivery_order'),
         ),
         migrations.AddIndex(
             model_name='delivery',

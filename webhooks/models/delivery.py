@@ -76,7 +76,7 @@ class Delivery(Shipment):
                 condition=models.Q(status__in=["pending", "sending", "retrying"]),
             ),
             models.Index(
-                fields=["endpoint", "ordering_value", "id"],
+                fields=["endpoint", "ordering_value", "event"],
                 name="delivery_order",
                 condition=models.Q(status__in=["pending", "sending", "retrying"]) & ~models.Q(ordering_value=""),
             ),

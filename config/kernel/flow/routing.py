@@ -110,15 +110,19 @@ def _by_size(rows: Sequence[Event]) -> Iterator[list[Event]]:
 
 
 def _hear(name: str, subscriber: Subscriber, rows: Sequence[Event]) -> None:
-    with capture("event.batch_failed", subscriber=name) as caught, transaction.atomic():
-        subscriber.hear(rows)
-    if caught.error is None:
+    if _refusal(name, subscriber, rows) is None:
         return
     for row in rows:
-        with capture("event.failed", subscriber=name, event=row.uid) as alone, transaction.atomic():
-            subscriber.hear([row])
-        if alone.error is not None:
-            _postpone(row, name, alone.error)
+        if error := _refusal(name, subscriber, [row]):
+            _postpone(row, name, error)
+
+
+def _refusal(name: str, subscriber: Subscriber, rows: Sequence[Event]) -> Exception | None:
+    with capture("event.failed", subscriber=name, event=rows[0].uid, count=len(rows)) as caught, transaction.atomic():
+        subscriber.hear(rows)
+    if caught.error and not connection.is_usable():
+        raise caught.error  # The database went away: no event is to blame, and none steps aside. All are routed again, in their order.
+    return caught.error
 
 
 def _postpone(row: Event, name: str, error: Exception) -> None:

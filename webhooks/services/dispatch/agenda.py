@@ -43,7 +43,7 @@ def next_due_at(now: datetime) -> datetime | None:
 def _ripe(one: Ready, now: datetime) -> Endpoint | None:
     if not one.has_loose:
         return None
-    endpoint = Endpoint.objects.only("pk", "batch_size", "batch_max_wait_seconds").get(pk=one.endpoint_id)
+    endpoint = Endpoint.objects.only("pk", "batch_size", "batch_max_wait_seconds", "ordering_key").get(pk=one.endpoint_id)
     return endpoint if batching.is_ripe(endpoint, now) else None
 
 

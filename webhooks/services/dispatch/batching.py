@@ -9,6 +9,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from config.kernel.flow import clock
+from config.kernel.models import Event
 from config.kernel.models.base import new_uid
 from webhooks.engine import envelope
 from webhooks.enums import OPEN_STATUSES, DeliveryStatus, EndpointStatus
@@ -60,7 +61,11 @@ def drop_empty() -> int:
 def _loose(endpoint: Endpoint, now: datetime) -> QuerySet[Delivery]:
     """Due deliveries that are in no batch; those left behind by a killed worker from before batching was chosen included."""
     waiting = Q(status__in=(DeliveryStatus.PENDING, DeliveryStatus.RETRYING)) | Q(status=DeliveryStatus.SENDING, lease_until__lt=now)
-    return Delivery.objects.filter(waiting, IS_OPEN, endpoint=endpoint, batch__isnull=True, next_attempt_at__lte=now)
+    found = Delivery.objects.filter(waiting, IS_OPEN, endpoint=endpoint, batch__isnull=True, next_attempt_at__lte=now)
+    if not endpoint.ordering_key:
+        return found
+    # An older event that still waits to be routed must not come in a later batch.
+    return found.exclude(Exists(Event.objects.filter(routed_at__isnull=True, pk__lt=OuterRef("event_id"))))
 
 
 def _has_waited(endpoint: Endpoint, since: datetime, now: datetime) -> bool:
@@ -76,8 +81,8 @@ def _lock(endpoint: Endpoint) -> bool:
 
 
 def _members(endpoint: Endpoint, now: datetime) -> list[_Member]:
-    """In the order in which they were made. Locked, so that nobody cancels one between the look and the freeze."""
-    rows = _loose(endpoint, now).order_by("id").select_for_update(of=("self",))
+    """In the order of their events. Locked, so that nobody cancels one between the look and the freeze."""
+    rows = _loose(endpoint, now).order_by("event_id").select_for_update(of=("self",))
     values = rows.values_list("id", "event_id", "event__size", "next_attempt_at")
     found = values[: endpoint.batch_size * MOST_BATCHES]
     return [_Member(pk, event_id, size, due_at or now) for pk, event_id, size, due_at in found]

@@ -5,11 +5,12 @@ PostgreSQL leases with SKIP LOCKED; SQLite, which has one writer at a time, with
 
 OPEN = "{0}.status IN ('pending', 'sending', 'retrying')"
 DUE = f"{OPEN.format('d')} AND d.next_attempt_at <= %(now)s AND (d.status <> 'sending' OR d.lease_until < %(now)s)"
-# Of the rows with one ordering value only the first that is still open may go.
+# Of the rows with one ordering value only that of the oldest event may go, and only when no older event still waits to be routed.
 IN_TURN = f"""
-  AND d.batch_id IS NULL AND (d.ordering_value = '' OR NOT EXISTS (
+  AND d.batch_id IS NULL AND (d.ordering_value = '' OR (NOT EXISTS (
     SELECT 1 FROM webhooks_delivery o WHERE o.endpoint_id = d.endpoint_id AND o.ordering_value = d.ordering_value
-      AND o.ordering_value <> '' AND o.id < d.id AND {OPEN.format("o")}))
+      AND o.ordering_value <> '' AND o.event_id < d.event_id AND {OPEN.format("o")})
+    AND NOT EXISTS (SELECT 1 FROM kernel_event u WHERE u.routed_at IS NULL AND u.id < d.event_id)))
 """  # noqa: S608 - no part comes from outside
 # A batch whose members were all cancelled or sent again alone does not go any more.
 NOT_EMPTY = f"EXISTS (SELECT 1 FROM webhooks_delivery m WHERE m.batch_id = d.id AND {OPEN.format('m')})"  # noqa: S608
