@@ -107,7 +107,7 @@ class ErrorCode(models.TextChoices):
 
     NONE = "", ""
     DNS = "dns", "name not resolved"
-    CONNECT = "connect", "no connection"
+    CONNECT = "connect", "connection failed"
     TLS = "tls", "TLS failed"
     TIMEOUT = "timeout", "took too long"
     HTTP_STATUS = "http_status", "not a 2xx reply"

@@ -248,6 +248,41 @@ def test_broken_reply_is_a_connect_error_with_its_own_sentence(
     assert f"127.0.0.1:{sink.port}" in reply.error
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "words"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "more came than any reply holds"),
+        (b"", b"\r\n" * 30_000, "more came than any reply holds"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-One: more\r\n" * 5000, "not an HTTP reply"),
+        (b"HTTP/1.1 200 OK\r\nX-One: ", b"x" * 65_536, "not an HTTP reply"),
+        (CHUNKED + b"1;", b"x" * 65_536, "answered 200, but the connection ended"),
+        (CHUNKED, b"0" * 65_536, "answered 200, but the connection ended"),
+        (CHUNKED + b"0\r\n", b"X-One: more\r\n" * 5000, "not an HTTP reply"),
+    ],
+    ids=["replies that are none", "empty lines", "headers", "a header", "a chunk's extension", "a chunk's size", "trailers"],
+)
+def test_reply_without_an_end_is_cut_off_long_before_the_deadline(first: bytes, again: bytes, words: str) -> None:
+    with receivers.endless(again, first=first) as sink:
+        reply = post(sink.url, timeout_seconds=60)
+
+    assert (reply.status, reply.error_code) == (None, "connect")
+    assert words in reply.error
+    assert sink.bytes_sent < 50_000_000
+
+
+@pytest.mark.parametrize("code", [b"100 Continue", b"103 Early Hints"])
+def test_what_comes_before_a_reply_is_not_the_reply(code: bytes) -> None:
+    def answer(receiver: Receiver, connection: socket.socket, request: receivers.Received) -> bool:
+        connection.sendall(b"HTTP/1.1 " + code + b"\r\n\r\n")
+        return receivers.answering(204, b"")(receiver, connection, request)
+
+    with receivers.serve(answer) as sink:
+        assert post(sink.url).status == 204
+
+
 def test_nobody_listening_is_a_connect_error() -> None:
     reply = post(f"http://127.0.0.1:{receivers.refused_port()}/hook")
 

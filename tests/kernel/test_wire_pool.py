@@ -227,6 +227,18 @@ def test_connection_with_an_unread_rest_is_not_used_again() -> None:
 
 
 @pytest_loopback
+def test_what_a_receiver_says_unasked_is_not_the_reply_to_the_next_request() -> None:
+    with receivers.talkative() as sink, receivers.ok() as other:
+        for said in range(3):
+            assert post(sink.url).status == 500
+            with sink.changed:
+                assert sink.changed.wait_for(lambda: sink.bytes_sent > said, timeout=10)  # noqa: B023 - called at once
+            post(other.url)  # Meanwhile the loop reads what was said.
+
+    assert len(sink.peer_ports) == 3
+
+
+@pytest_loopback
 def test_repeatable_request_survives_an_idle_connection_closed_under_it() -> None:
     with receivers.closing_when_idle() as sink:
         post(sink.url)

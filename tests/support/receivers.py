@@ -161,6 +161,34 @@ def huge(*, size: int = 1_000_000_000) -> AbstractContextManager[Receiver]:
     return serve(answer)
 
 
+def endless(again: bytes, *, first: bytes = b"") -> AbstractContextManager[Receiver]:
+    """Sends `first`, then `again` over and over for as long as it is taken."""
+
+    def answer(receiver: Receiver, connection: socket.socket, request: Received) -> bool:
+        connection.sendall(first)
+        while not receiver.stopped.is_set():
+            connection.sendall(again)
+            receiver.bytes_sent += len(again)
+        return False
+
+    return serve(answer)
+
+
+def talkative() -> AbstractContextManager[Receiver]:
+    """Answers 500 and, when nobody has asked anything since, says 200; `bytes_sent` counts how often it did."""
+
+    def answer(receiver: Receiver, connection: socket.socket, request: Received) -> bool:
+        answering(500, b"")(receiver, connection, request)
+        receiver.stopped.wait(TICK_SECONDS)
+        with receiver.changed:
+            answering(200, b"")(receiver, connection, request)
+            receiver.bytes_sent += 1
+            receiver.changed.notify_all()
+        return True
+
+    return serve(answer)
+
+
 def truncated() -> AbstractContextManager[Receiver]:
     """Promises a body and closes in the middle of it."""
 

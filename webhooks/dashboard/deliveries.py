@@ -36,7 +36,8 @@ EXPORTED = {
 # What an operator can do about each class of error.
 ADVICE = {
     ErrorCode.DNS: "The name of the host was not found. Check the URL for a slip of the pen, and that the name is published in DNS.",
-    ErrorCode.CONNECT: "Nobody answered at that address and port. See that the receiver runs, and that no firewall is in between.",
+    ErrorCode.CONNECT: "There was no connection, or it ended before a whole HTTP reply had come. See that the receiver runs, what its log says of "
+    "this time, and that no firewall is in between.",
     ErrorCode.TLS: "The connection could not be made secure. Look at the receiver's certificate: expired, for another name, or incomplete?",
     ErrorCode.TIMEOUT: "No complete reply came in time. Let the receiver answer first and work later, or give the endpoint more time.",
     ErrorCode.BLOCKED_URL: "Steward may not call this address. If it is meant, an operator allows it with WEBHOOK_ALLOWED_NETWORKS.",

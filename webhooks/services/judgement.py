@@ -1,4 +1,4 @@
-"""What days of unbroken failure lead to: people are warned half-way, then the endpoint is disabled. Run by the duty `webhooks.judgement`."""
+"""What days of unbroken failure lead to: people are warned half-way, then the endpoint is disabled. Run by a duty."""
 
 from datetime import datetime, timedelta
 

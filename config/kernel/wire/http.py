@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -36,6 +36,7 @@ KEEPALIVE_SECONDS = 15
 # One name server that hangs must not hold up the look-ups of the others.
 RESOLVER_THREADS = 32
 LARGE_BODY_BYTES = 1024 * 1024
+SLACK_BYTES = 2 * 1024 * 1024  # of a reply, beside what is read of it: its head, the marks of its chunks, what is under way at the end
 DEFAULT_HEADERS = {"User-Agent": "Steward/1.0", "Accept": "*/*", "Accept-Encoding": "identity"}
 # Requests that carry one of these may be sent twice without harm.
 REPEATABLE_HEADERS = frozenset({"webhook-id", "idempotency-key"})
@@ -111,9 +112,6 @@ def close_pools() -> None:
         asyncio.run_coroutine_threadsafe(pool.close_sessions(), pool.loop).result(timeout=10)
 
 
-# --- one call ---------------------------------------------------------------------------------
-
-
 def _start_all(pool: "_Pool", items: Sequence[tuple[K, Request]], sink: Callable[[K, Reply], None]) -> None:
     for key, request in items:
         task = pool.loop.create_task(_deliver(pool, key, request, sink))
@@ -130,7 +128,7 @@ async def _deliver(pool: "_Pool", key: K, request: Request, sink: Callable[[K, R
 async def _exchange(pool: "_Pool", request: Request) -> Reply:
     is_trusted = request.is_operator_target or addresses.trusted_target(request.url)
     session = pool.session(is_trusted)
-    started_at, notes = clock.now(), Trip(is_tls=request.url[:6].lower() == "https:")
+    started_at, notes = clock.now(), Trip(is_tls=request.url[:6].lower() == "https:", room=request.max_reply_bytes + SLACK_BYTES)
     trip.current.set(notes)
     headers: dict[str, str] = {}
     body, error = b"", "" if is_trusted else addresses.refusal(request.url)
@@ -204,9 +202,6 @@ def _url(typed: str) -> URL:
     return URL.build(scheme=parsed.scheme, authority=authority, path=path or "/", query_string=query, encoded=True)
 
 
-# --- the process's thread, loop and pools -------------------------------------------------------
-
-
 class _Pool:
     """One daemon thread, one event loop, and two sessions whose connections never mix: guarded ones and those to operator targets."""
 
@@ -241,15 +236,11 @@ class _Pool:
 def _open_session(factory: Callable[..., object]) -> aiohttp.ClientSession:
     tls = ssl.create_default_context()  # The system's authorities, or those of the file that SSL_CERT_FILE names.
     tls.set_alpn_protocols(["http/1.1"])
+    options = {"limit": 0, "limit_per_host": 0, "ttl_dns_cache": DNS_SECONDS, "keepalive_timeout": KEEPALIVE_SECONDS}
+    connector = aiohttp.TCPConnector(**options, socket_factory=factory, ssl=tls)  # type: ignore[arg-type]
+    connector._factory = partial(trip.Connection, loop=asyncio.get_running_loop())  # type: ignore[assignment]  # no public place
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=0,
-            limit_per_host=0,
-            ttl_dns_cache=DNS_SECONDS,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            socket_factory=factory,  # type: ignore[arg-type]
-            ssl=tls,
-        ),
+        connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
         headers=DEFAULT_HEADERS,

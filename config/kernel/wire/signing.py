@@ -46,9 +46,6 @@ def secret_bytes(secret: str) -> bytes:
     return _utf8(secret)
 
 
-# --- Standard Webhooks: HMAC over `id.timestamp.body` ------------------------------------------
-
-
 def standard_sign(secret: str, msg_id: str, timestamp: int, body: bytes) -> str:
     """The token `v1,<base64>`. `timestamp` is Unix time in whole seconds. Several tokens go into one header with a space between."""
     return "v1," + base64.b64encode(hmac.digest(secret_bytes(secret), _content(msg_id, str(timestamp), body), "sha256")).decode()
@@ -98,9 +95,6 @@ def _content(msg_id: str, timestamp: str, body: bytes) -> bytes:
     return b".".join((_utf8(msg_id), _utf8(timestamp), body))
 
 
-# --- `sha256=` headers: HMAC over the body alone, keyed by the secret as it is shown ------------
-
-
 def hub_sign(secret: str, body: bytes) -> str:
     """`sha256=<hex>`, as in X-Hub-Signature-256 and X-Webhook-Signature."""
     return "sha256=" + hmac.new(_utf8(secret), body, "sha256").hexdigest()
@@ -114,9 +108,6 @@ def hub_verify(secret: str, header: str, body: bytes) -> bool:
 def verify_signature(payload: bytes, signature: str, secret: str) -> bool:
     """For receivers: whether `signature` (`sha256=<hex>`) fits the raw bytes. Never raises."""
     return hub_verify(secret, signature, payload)
-
-
-# --- ed25519: the same content as Standard Webhooks, tokens `v1a,<base64>` ----------------------
 
 
 def ed25519_new() -> tuple[str, str]:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 from config.kernel.wire import addresses
 
@@ -19,10 +20,10 @@ from config.kernel.wire import addresses
 class Trip:
     """Notes of one request. Moments are `time.perf_counter` seconds, 0 when they did not come."""
 
-    __slots__ = ("address", "answered", "blocked", "dialled", "host", "is_tls", "opened", "sent", "started", "status", "tcp_up")
+    __slots__ = ("address", "answered", "blocked", "dialled", "host", "is_tls", "opened", "room", "sent", "started", "status", "tcp_up")
 
-    def __init__(self, *, is_tls: bool) -> None:
-        self.is_tls = is_tls
+    def __init__(self, *, is_tls: bool, room: int = 0) -> None:
+        self.is_tls, self.room = is_tls, room
         self.started = time.perf_counter()
         self.dialled = self.tcp_up = self.sent = self.answered = 0.0
         self.address = self.blocked = ""
@@ -106,6 +107,23 @@ def guarded_socket(info: Any) -> socket.socket:
     return open_socket(info)
 
 
+class Connection(ResponseHandler):
+    """A connection that is lent to nobody once it said something unasked, and that ends when more than `room` bytes come for one reply."""
+
+    room = 0
+
+    def is_connected(self) -> bool:
+        return super().is_connected() and not self.should_close
+
+    def data_received(self, data: bytes) -> None:
+        self.room -= len(data)
+        if self.room >= 0:
+            super().data_received(data)
+        elif self.transport:  # aiohttp itself would skip chunk extensions and 1xx replies without end.
+            self.set_exception(OSError("more came than any reply holds"))
+            self.transport.abort()
+
+
 class Response(aiohttp.ClientResponse):
     """Notes when the request was on its way, over which connection, and when the head of the reply was there."""
 
@@ -114,6 +132,7 @@ class Response(aiohttp.ClientResponse):
         trip.sent = time.perf_counter()
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
         trip.address = str(peer[0]) if peer else ""
+        connection.protocol.room = trip.room
         await super().start(connection)
         trip.answered, trip.status = time.perf_counter(), self.status
         return self
