@@ -140,7 +140,7 @@ def test_a_delivery_of_a_batch_shows_the_attempts_of_the_batch(viewer):
     ("error", "code", "said_of_it"),
     [
         ("dns", None, "name of the host"),
-        ("connect", None, "Nobody answered"),
+        ("connect", None, "before a whole HTTP reply had come"),
         ("tls", None, "certificate"),
         ("timeout", None, "in time"),
         ("blocked_url", None, "WEBHOOK_ALLOWED_NETWORKS"),
@@ -166,6 +166,17 @@ def test_redelivering_makes_the_delivery_due_again(admin):
     assert "on its way again" in said(answer)
     delivery.refresh_from_db()
     assert delivery.status == DeliveryStatus.PENDING
+
+
+def test_sending_again_to_an_endpoint_that_is_not_in_use_says_that_it_waits(admin):
+    delivery, other = dead(endpoint__status="disabled"), dead(endpoint__status="paused")
+    assert "goes again as soon as its endpoint, now disabled, is in use" in said(
+        admin.post(f"/deliveries/{delivery.uid}/redeliver", {"next": "/deliveries"}, follow=True)
+    )
+    assert "waits until that is in use" in said(admin.post("/dead-letters/redeliver", {"delivery": [other.uid]}, follow=True))
+    in_use = dead()
+    assert "waits" not in said(admin.post("/dead-letters/redeliver", {"delivery": [in_use.uid]}, follow=True))
+    assert "waits until you resume" in said(admin.post(f"/endpoints/{other.endpoint.uid}/test", follow=True))
 
 
 def test_cancelling_ends_an_open_delivery(admin):

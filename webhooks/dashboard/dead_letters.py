@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +13,7 @@ from config.kernel.desk import permissions
 from config.look import pages
 from webhooks.dashboard import MANAGE, SEE
 from webhooks.dashboard.deliveries import EXPORTED, filtered
-from webhooks.enums import DeliveryStatus
+from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.models import Delivery, Endpoint
 from webhooks.services import deliveries
 
@@ -67,7 +67,7 @@ def redeliver(request: HttpRequest) -> HttpResponse:
     if not chosen:
         return pages.nothing(request, "No dead letter was chosen. Tick at least one, then send them again.")
     count = deliveries.redeliver_selected(chosen)
-    return pages.done(request, f"{_letters(count)} on the way again.")
+    return pages.done(request, _told(count, Delivery.objects.filter(uid__in=chosen)))
 
 
 @pages.form(MANAGE)
@@ -76,7 +76,8 @@ def redeliver_all(request: HttpRequest, uid: str = "") -> HttpResponse:
     endpoint = pages.one(Endpoint.living.all(), uid, what="endpoint") if uid else None
     if request.method == "POST":
         count = deliveries.redeliver_dead(endpoint)
-        return pages.done(request, f"{_letters(count)} on the way again.", to=reverse("webhooks:dead-letters"))
+        sent = Delivery.objects.filter(endpoint=endpoint) if endpoint else Delivery.objects.all()
+        return pages.done(request, _told(count, sent), to=reverse("webhooks:dead-letters"))
     rows = Delivery.objects.filter(status=DeliveryStatus.DEAD, endpoint__deleted_at__isnull=True)
     count = (rows.filter(endpoint=endpoint) if endpoint else rows).count()
     asked = {
@@ -86,6 +87,13 @@ def redeliver_all(request: HttpRequest, uid: str = "") -> HttpResponse:
         "back": pages.came_from(request),
     }
     return render(request, "confirm.html", asked)
+
+
+def _told(count: int, sent: "QuerySet[Delivery]") -> str:
+    """What happens now; what goes to an endpoint that is not in use waits."""
+    held = sent.filter(status=DeliveryStatus.PENDING, endpoint__deleted_at__isnull=True).exclude(endpoint__status=EndpointStatus.ACTIVE)
+    wait = " What goes to a paused or disabled endpoint waits until that is in use." if count and held.exists() else ""
+    return f"{_letters(count)} on the way again.{wait}"
 
 
 def _letters(count: int) -> str:

@@ -36,8 +36,10 @@ EXPORTED = {
 # What an operator can do about each class of error.
 ADVICE = {
     ErrorCode.DNS: "The name of the host was not found. Check the URL for a slip of the pen, and that the name is published in DNS.",
-    ErrorCode.CONNECT: "There was no connection, or it ended before a whole HTTP reply had come. See that the receiver runs, what its log says of "
-    "this time, and that no firewall is in between.",
+    ErrorCode.CONNECT: (
+        "There was no connection, or it ended before a whole HTTP reply had come. See that the receiver runs, "
+        "what its log says of this time, and that no firewall is in between."
+    ),
     ErrorCode.TLS: "The connection could not be made secure. Look at the receiver's certificate: expired, for another name, or incomplete?",
     ErrorCode.TIMEOUT: "No complete reply came in time. Let the receiver answer first and work later, or give the endpoint more time.",
     ErrorCode.BLOCKED_URL: "Steward may not call this address. If it is meant, an operator allows it with WEBHOOK_ALLOWED_NETWORKS.",
@@ -156,8 +158,11 @@ def advice(error_code: str, status_code: int | None) -> str:
 @pages.deed(MANAGE)
 def redeliver(request: HttpRequest, uid: str) -> HttpResponse:
     """`/deliveries/<uid>/redeliver`"""
-    if deliveries.redeliver(_one(uid)):
-        return pages.done(request, f"The delivery {uid} is on its way again, with the same event id and the same bytes.")
+    delivery = _one(uid)
+    if deliveries.redeliver(delivery):
+        endpoint = delivery.endpoint
+        when = "is on its way again" if endpoint.is_active else f"goes again as soon as its endpoint, now {endpoint.status}, is in use"
+        return pages.done(request, f"The delivery {uid} {when}, with the same event id and the same bytes.")
     return pages.nothing(request, f"The delivery {uid} is open already: it is being tried. Cancel it first if you want it to begin anew.")
 
 

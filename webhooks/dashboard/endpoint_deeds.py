@@ -16,8 +16,10 @@ from webhooks.services import endpoints
 @pages.deed(MANAGE)
 def test(request: HttpRequest, uid: str) -> HttpResponse:
     """`/endpoints/<uid>/test`: on to the delivery of the test event."""
-    delivery = endpoints.send_test(_one(uid))
-    told = f"A test event is on its way to {uid} as {delivery.uid}. Nobody else hears of it."
+    endpoint = _one(uid)
+    delivery = endpoints.send_test(endpoint)
+    when = "is on its way to" if endpoint.is_active else "waits until you resume"
+    told = f"A test event {when} {uid}, as {delivery.uid}. Nobody else hears of it."
     return pages.done(request, told, to=reverse("webhooks:delivery", args=[delivery.uid]))
 
 

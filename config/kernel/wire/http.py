@@ -36,7 +36,7 @@ KEEPALIVE_SECONDS = 15
 # One name server that hangs must not hold up the look-ups of the others.
 RESOLVER_THREADS = 32
 LARGE_BODY_BYTES = 1024 * 1024
-SLACK_BYTES = 2 * 1024 * 1024  # of a reply, beside what is read of it: its head, the marks of its chunks, what is under way at the end
+SLACK_BYTES = 1024 * 1024  # of a reply, beside what is read of it: its head, the marks of its chunks, what is under way at the end
 DEFAULT_HEADERS = {"User-Agent": "Steward/1.0", "Accept": "*/*", "Accept-Encoding": "identity"}
 # Requests that carry one of these may be sent twice without harm.
 REPEATABLE_HEADERS = frozenset({"webhook-id", "idempotency-key"})
