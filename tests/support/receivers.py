@@ -367,6 +367,8 @@ def _talk(
 
 
 def _read(reader: "socket.SocketIO | object", peer_port: int) -> Received | None:
+    if reader.peek(1)[:1] == b"\x16":  # type: ignore[union-attr]
+        return None  # TLS asked of a plain receiver: there may never be a line to read.
     line = reader.readline().decode("latin-1").split()  # type: ignore[union-attr]
     if len(line) != 3:
         return None
