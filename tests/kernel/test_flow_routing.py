@@ -139,6 +139,8 @@ def another_router(monkeypatch):
         with psycopg.connect(**connection.get_connection_params()) as other:
             other.execute("SELECT pg_advisory_lock(%s)", [routing.ROUTERS])
             yield
+            # Closing alone gives it back too, but only when the server has noticed.
+            other.execute("SELECT pg_advisory_unlock(%s)", [routing.ROUTERS])
         return
     with monkeypatch.context() as patched:
         patched.setattr(routing, "_alone", lambda: nullcontext(False))
