@@ -163,6 +163,15 @@ def test_rerouting_lets_everybody_hear_it_again(listener):
     assert listener.heard == ["a", "a"]
 
 
+def test_rerouting_while_it_is_being_routed_forgets_no_failure(listener):
+    listener.refuses = {"a"}
+    [event] = publish("a")
+    impatient = Mock(hear=lambda heard: events.reroute(event))
+    with subscribers.swapped("tests.listener_two", impatient):
+        routing.route()
+    assert RouteFailure.objects.get().subscriber == "tests.listener"
+
+
 def test_routing_a_hundred_events_takes_a_handful_of_statements(listener, django_assert_max_num_queries):
     events.publish_many([events.Draft("kernel.nobody_listens", {}, source="inbound:test") for _ in range(100)])
     with django_assert_max_num_queries(16):

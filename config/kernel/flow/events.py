@@ -124,15 +124,16 @@ def handling(event: Event) -> Iterator[None]:
 
 @transaction.atomic
 def reroute(event: Event) -> None:
-    """Have every subscriber hear the event once more; they are idempotent, so nothing is done twice.
+    """Have every subscriber hear the event once more; they are idempotent, so nothing is done twice. One that still waits is left alone.
 
     Raises Conflict for a test that was meant for one endpoint alone.
     """
     if event.route_note.startswith(FOR_ONE):
         raise Conflict("This event is a test for one endpoint; nobody else hears it. Send the endpoint another test instead.")
     audit.record("event.rerouted", event)
-    event.route_failures.all().delete()
-    Event.objects.filter(pk=event.pk).update(routed_at=None, route_note="")
+    # A router that is at it now would mark it as routed right after: then what it noted of failures must stay.
+    if Event.objects.filter(pk=event.pk, routed_at__isnull=False).update(routed_at=None, route_note=""):
+        event.route_failures.all().delete()
     jobs.nudge("kernel.route")
 
 
