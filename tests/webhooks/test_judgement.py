@@ -50,7 +50,7 @@ def test_days_of_unbroken_failure_end_in_a_warning_and_then_in_disabling() -> No
     young = EndpointFactory(failing_since=START + timedelta(hours=1))
     assert judge(2.4) == 0
     assert judge(2.5) == 1
-    assert (told(failing), told(young)) == ([f"The endpoint {failing.uid} fails and will be disabled"], [])
+    assert (told(failing), told(young)) == ([f"The endpoint {failing.title} fails and will be disabled"], [])
     message = Notification.objects.get(channel="dashboard").message
     assert "2026-03-01 12:00 UTC" in message
     assert "2026-03-06 12:00 UTC" in message
@@ -58,7 +58,7 @@ def test_days_of_unbroken_failure_end_in_a_warning_and_then_in_disabling() -> No
     assert judge(4.9) == 0
     assert judge(5) == 1
     assert (status(failing), status(young)) == ("disabled", "active")
-    assert told(failing) == [f"The endpoint {failing.uid} fails and will be disabled", f"The endpoint {failing.uid} was disabled"]
+    assert told(failing) == [f"The endpoint {failing.title} fails and will be disabled", f"The endpoint {failing.title} was disabled"]
 
 
 def test_the_warning_goes_to_the_other_channels_too() -> None:

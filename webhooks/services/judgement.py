@@ -71,7 +71,7 @@ def _warn(endpoint: Endpoint, now: datetime) -> bool:
     endpoint.warned_at = now
     since, until = endpoint.failing_since, disables_at(endpoint)
     notifications.notify(
-        f"The endpoint {endpoint.uid} fails and will be disabled",
+        f"The endpoint {endpoint.title} fails and will be disabled",
         message=f"{redact.url(endpoint.url)} has taken nothing since {since:%Y-%m-%d %H:%M} UTC. Unless a delivery gets through before, "
         f"it is disabled at {until:%Y-%m-%d %H:%M} UTC. Mend the receiver, or pause the endpoint until it is mended.",
         urgency="high",
