@@ -117,7 +117,10 @@
     dialog.querySelector("h2").textContent = link.dataset.confirm;
     dialog.querySelector("p").textContent = link.dataset.confirmDetail || "";
     dialog.querySelector("p").hidden = !link.dataset.confirmDetail;
-    dialog.querySelector("button[type=submit]").textContent = link.dataset.confirmYes || link.textContent.trim();
+    const yes = dialog.querySelector("button[type=submit]");
+    yes.textContent = link.dataset.confirmYes || link.textContent.trim();
+    // Red is for what cannot be taken back.
+    yes.className = link.matches(".button--danger") ? "button button--danger" : "button button--first";
     dialog.showModal();
   };
 

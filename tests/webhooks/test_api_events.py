@@ -76,6 +76,14 @@ def test_an_event_past_the_cap_is_413(admin, settings):
     assert answer.status_code == 413
 
 
+def test_an_event_may_name_its_subject(admin):
+    admin.post("/api/v1/events", {"type": "video.failed", "data": DATA, "subject": "video:v1"})
+    batch = {"events": [{"type": "video.failed", "data": DATA, "subject": "video:v1"}, {"type": "video.failed", "data": DATA}]}
+    admin.post("/api/v1/events/batch", batch)
+    assert admin.get("/api/v1/events", subject="video:v1").json()["count"] == 2
+    assert admin.post("/api/v1/events", {"type": "video.failed", "data": DATA, "subject": "x" * 129}).status_code == 400
+
+
 def test_a_batch_answers_for_each(admin):
     answer = admin.post(
         "/api/v1/events/batch",

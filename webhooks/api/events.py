@@ -75,7 +75,8 @@ def _too_large() -> str:
 
 def draft(sent: dict[str, Any], request: Request) -> events.Draft:
     """What a program sent, as a draft."""
-    return events.Draft(sent["type"], sent["data"], uid=sent.get("id", ""), source=f"program:{request.user.get_username()}"[:80])
+    source = f"program:{request.user.get_username()}"[:80]
+    return events.Draft(sent["type"], sent["data"], uid=sent.get("id", ""), subject=sent.get("subject", ""), source=source)
 
 
 class EventBatch(View):

@@ -80,6 +80,12 @@ def test_publish_sends_the_event_with_the_token(serve):
     assert server.got == [("/api/v1/events", "Bearer tok_1", {"type": "video.completed", "data": {"videoId": "v1"}, "id": "mine"})]
 
 
+def test_an_event_may_name_its_subject(serve):
+    server = serve(NEW)
+    Client(server.url, "t").publish("a.b", {}, id="mine", subject="order:7")
+    assert server.got[0][2]["subject"] == "order:7"
+
+
 def test_an_id_published_before_is_not_new(serve):
     assert Client(serve((200, {}, {"id": "mine"})).url, "t").publish("a.b", {}, id="mine").is_new is False
 

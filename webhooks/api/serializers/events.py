@@ -31,6 +31,7 @@ class EventIn(serializers.Serializer[Any]):
     type = serializers.CharField(max_length=128)
     data = ObjectField()  # type: ignore[assignment]
     id = serializers.RegexField(r"^[A-Za-z0-9_-]{1,64}$", required=False, help_text="The same id again gives the first event.")
+    subject = serializers.CharField(max_length=128, required=False, help_text="What it happened to, as `kind:id`.")
 
 
 class EventBatchIn(serializers.Serializer[Any]):

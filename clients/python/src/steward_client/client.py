@@ -55,19 +55,21 @@ class Client:
         self._token = token
         self._opener = urllib.request.build_opener(_NoRedirect)
 
-    def publish(self, type: str, data: Mapping[str, Any], id: str | None = None) -> Published:
+    def publish(self, type: str, data: Mapping[str, Any], id: str | None = None, subject: str = "") -> Published:
         """Publish one event. Without `id` one is made, so that a retry never makes a second event.
+
+        `subject` says what it happened to, as `kind:id`.
 
         Raises ApiError when it is refused, Unreachable when nobody answers.
         """
-        event = _event({"type": type, "data": data, "id": id})
+        event = _event({"type": type, "data": data, "id": id, "subject": subject})
         status, _ = self._post("/api/v1/events", event)
         return Published(event["id"], is_new=status != 200)
 
     def publish_many(self, events: Iterable[Mapping[str, Any]]) -> list[Published]:
-        """Publish events (`{"type", "data", "id"?}`) in requests of up to 1,000; a result for each, in order. A refused one stops none.
+        """Publish events (`{"type", "data", "id"?, "subject"?}`) in requests of up to 1,000; a result for each, in order.
 
-        Raises as `publish` does when a whole request fails; what went before it is published.
+        A refused one stops none. Raises as `publish` does when a whole request fails; what went before it is published.
         """
         results: list[Published] = []
         for batch in _batches(events):
@@ -113,7 +115,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _event(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": given["type"], "data": dict(given["data"]), "id": given.get("id") or f"evt_{uuid.uuid4().hex}"}
+    event = {"type": given["type"], "data": dict(given["data"]), "id": given.get("id") or f"evt_{uuid.uuid4().hex}"}
+    return {**event, "subject": given["subject"]} if given.get("subject") else event
 
 
 def _batches(events: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
