@@ -4,19 +4,25 @@ import re
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import time_machine
+from celery import signals
+from django.contrib.auth.models import User
 from django.urls import URLPattern
 
 from config.kernel.desk import options
-from config.kernel.flow import events, jobs, routing
+from config.kernel.flow import clock, events, jobs, routing
 from config.kernel.models import Event, Tally
-from config.kernel.tasks import announce_failure
+from config.kernel.tasks import announce_failure, work
 from config.kernel.watch import metrics
+from config.kernel.wire import signing
 from tests.support import outbound, receivers
 from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
 from tests.support.factories import DeliveryFactory, EndpointFactory
-from tests.support.inbound import SECRET, github_headers, post
+from tests.support.inbound import SECRET, github_headers, hex_of, post
 from tests.support.pages import client_of, text_of
+from webhooks import facade
 from webhooks.api import urls
 from webhooks.models import Attempt, Delivery, Endpoint
 from webhooks.services import dispatch, sources
@@ -39,7 +45,58 @@ def loopback(settings: Any) -> None:
     settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8"]
 
 
-# --- registering (S0-68, S2-59, S2-15, S0-70, S0-69) -------------------------------------------
+# --- registering (S0-02, S0-33, S0-38, S0-68 to S0-71, S0-102, S2-15, S2-24, S2-47, S2-59) -------
+
+
+def test_what_python_registered_is_read_by_the_route(admin: Caller) -> None:
+    wanted = [facade.WebhookEvent.TRANSCRIPTION_COMPLETED, facade.WebhookEvent.SUMMARIZATION_COMPLETED]
+    facade.register_webhook("my_app_webhook", "https://app.example.com/hook", events=wanted)
+    found = admin.get("/api/autonomous/webhooks/my_app_webhook").json()
+    assert (found["id"], found["url"]) == ("my_app_webhook", "https://app.example.com/hook")
+    assert found["events"] == ["transcription.completed", "summarization.completed"]
+
+
+def test_a_url_is_needed(admin: Caller) -> None:
+    answer = admin.post("/api/v1/webhooks/endpoints", {"events": ["video.failed"]})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["url"])
+
+
+def test_a_secret_that_is_made_has_32_bytes(admin: Caller) -> None:
+    made = admin.post("/api/autonomous/webhooks/mine", BODY).json()
+    assert len(signing.secret_bytes(made["secret"])) == 32
+
+
+def test_an_open_endpoint_is_registered_where_the_option_allows_it(admin: Caller) -> None:
+    body = {**BODY, "security_type": "none"}
+    assert admin.post("/api/v1/webhooks/endpoints", body).status_code == 400
+    options.set("REQUIRE_WEBHOOK_AUTH", False)
+    assert admin.post("/api/v1/webhooks/endpoints", body).status_code == 201
+
+
+def test_registering_with_a_secret_of_yours_answers_these_four_values(admin: Caller) -> None:
+    answer = admin.post("/api/webhooks/register", {**BODY, "secret": "a-secret-of-mine"})
+    made = Endpoint.living.get()
+    assert (answer.status_code, answer.json()) == (201, {"success": True, "webhookId": made.uid, **BODY})
+    listed = admin.get("/api/webhooks").json()
+    assert listed["success"] is True
+    assert listed["data"]["webhooks"] == [{"webhookId": made.uid, **BODY, "createdAt": clock.text(made.created_at), "active": True}]
+
+
+def test_the_list_takes_limit_and_offset(admin: Caller) -> None:
+    for name in ("one", "two", "three"):
+        admin.post(f"/api/autonomous/webhooks/{name}", BODY)
+    found = admin.get("/api/autonomous/webhooks", limit=1, offset=1).json()
+    assert (found["count"], [row["id"] for row in found["results"]]) == (3, ["two"])
+
+
+def test_the_service_of_the_second_source_has_its_five_deeds() -> None:
+    service = facade.WebhookService()
+    made = service.register_webhook("https://app.example.com/hook", ["video.failed"], "a-secret-of-mine")
+    [sent] = service.trigger_webhook({"eventId": "evt_mine", "eventType": "video.failed", "data": DATA})
+    Delivery.objects.filter(uid=sent).update(status="dead", next_attempt_at=None)
+    assert service.retry_failed_webhooks() == 1
+    assert [one["webhookId"] for one in service.list_webhooks()] == [made]
+    assert service.delete_webhook(made) is True
 
 
 @pytest.mark.parametrize("path", ["/api/webhooks/register", "/api/autonomous/webhooks/mine", "/api/v1/webhooks/endpoints"])
@@ -85,7 +142,35 @@ def test_the_next_event_follows_the_events_that_were_put(admin: Caller) -> None:
     assert [one.event.type for one in Delivery.objects.all()] == ["video.completed"]
 
 
-# --- publishing (S0-09, S0-106) ----------------------------------------------------------------
+# --- publishing (S0-09, S0-41, S0-46, S0-73, S0-87, S0-106) ----------------------------------------
+
+
+def test_of_four_events_the_filter_of_the_source_lets_one_through(admin: Caller) -> None:
+    conditions = {"video_duration": {"$lt": 3600}, "processing_quality": {"$in": ["high", "premium"]}}
+    admin.post("/api/v1/webhooks/endpoints", {**BODY, "events": ["video.processed"], "filter_conditions": conditions})
+    for duration, quality in ((3599, "high"), (3599, "low"), (3600, "high"), (3600, "low")):
+        metadata = {"video_duration": duration, "processing_quality": quality}
+        events.publish("video.processed", data={"video_id": "v1", "transcript": "", "summary": "", "metadata": metadata})
+    routing.route()
+    assert Delivery.objects.get().event.data["metadata"] == {"video_duration": 3599, "processing_quality": "high"}
+
+
+def test_the_test_event_that_was_sent_reaches_the_receiver(admin: Caller, loopback: None) -> None:
+    with receivers.ok() as sink:
+        admin.post("/api/v1/webhooks/endpoints", {"url": sink.url, "events": ["system.status"]})
+        answer = admin.post("/api/autonomous/webhooks/test", {"event": "system.status", "data": {"test": True}})
+        dispatch.drain()
+        [received] = sink.requests
+    assert answer.json()["delivery_ids"] == [Delivery.objects.get().uid]
+    assert (orjson.loads(received.body)["event"], orjson.loads(received.body)["data"]) == ("system.status", {"test": True})
+
+
+def test_python_and_the_route_tell_the_same_statistics(admin: Caller) -> None:
+    DeliveryFactory(ended="delivered")
+    DeliveryFactory(ended="dead")
+    found = facade.get_system_stats()
+    assert admin.get("/api/autonomous/webhooks/system/stats").json() == found
+    assert (found["success_rate"], found["pending_deliveries"]) == (0.5, 0)
 
 
 def test_publishing_nudges_the_router_and_routing_nudges_the_sender(
@@ -124,7 +209,31 @@ def test_the_story_of_an_event_says_which_filter_passed_over_whom() -> None:
     assert passed_over.uid in page or passed_over.url in page
 
 
-# --- sending (S0-91, S0-93, S4-27, S0-103) -----------------------------------------------------
+# --- sending (S0-40, S0-91, S0-93, S4-27, S0-103) ------------------------------------------------
+
+
+def test_three_retries_of_five_seconds_are_made_after_5_10_and_20_seconds(admin: Caller, loopback: None) -> None:
+    with time_machine.travel("2026-03-01T12:00:00Z", tick=False) as moment, receivers.status(500) as sink:
+        admin.post("/api/autonomous/webhooks/mine", {**BODY, "url": sink.url, "retry_attempts": 3, "retry_delay_seconds": 5})
+        events.publish("video.failed", data=DATA)
+        routing.route()
+        for _ in range(90):
+            dispatch.drain()
+            moment.shift(1)
+    attempts = list(Attempt.objects.order_by("number"))
+    assert [(one.started_at - attempts[0].started_at).total_seconds() for one in attempts] == [0, 5, 15, 35]
+    assert (len(sink.requests), Delivery.objects.get().status) == (4, "dead")
+
+
+def test_a_dead_letter_is_listed_by_the_api_the_admin_and_the_dashboard(admin: Caller) -> None:
+    dead, alive = DeliveryFactory(ended="dead"), DeliveryFactory()
+    assert [one["id"] for one in admin.get("/api/v1/webhooks/deliveries", status="dead").json()["results"]] == [dead.uid]
+    staff = client_of(ADMIN)
+    User.objects.update(is_staff=True)
+    for address in ("/admin/webhooks/delivery/?status__exact=dead", "/dead-letters"):
+        page = text_of(staff.get(address))
+        assert dead.uid in page
+        assert alive.uid not in page
 
 
 def test_one_retry_by_default_makes_two_requests_and_a_dead_letter_that_is_counted(loopback: None) -> None:
@@ -166,10 +275,30 @@ def test_an_attempt_is_read_with_its_number_status_time_and_error(admin: Caller,
     assert all(one["duration_ms"] >= 0 and one["started_at"].endswith("Z") for one in found)
 
 
-# --- counted and announced (S4-32, S0-23) ------------------------------------------------------
+# --- counted and announced (S4-05, S4-32, S0-23) -------------------------------------------------
+
+
+@pytest.mark.parametrize(("age", "status"), [(299, 202), (301, 401)])
+def test_a_request_with_an_old_time_is_refused_at_the_door(age: int, status: int) -> None:
+    sources.create(slug="shop", preset="hmac", secret=SECRET)
+    stamp = str(int(clock.now().timestamp()) - age)
+    headers = {"X-Webhook-Timestamp": stamp, "X-Webhook-Signature": "sha256=" + hex_of(SECRET, f"{stamp}.{{}}".encode())}
+    assert post("/in/shop", b"{}", headers).status_code == status
+
+
+def test_the_failure_of_a_celery_task_is_told_to_a_receiver(admin: Caller, loopback: None) -> None:
+    with receivers.ok() as sink:
+        admin.post("/api/v1/webhooks/endpoints", {"url": sink.url, "events": ["error.occurred"]})
+        signals.task_failure.send(sender=work, task_id="t", exception=LookupError("nothing there"), args=("tests.broken",), kwargs={})
+        routing.route()
+        dispatch.drain()
+    data = orjson.loads(sink.requests[0].body)["data"]
+    assert data == {"error_type": "LookupError", "message": "nothing there", "context": {"task": "kernel.work['tests.broken']"}}
 
 
 def test_ten_good_requests_and_one_with_a_bad_signature_move_the_counters_by_ten_and_one() -> None:
+    metrics.flush()  # what other tests left in this process
+    Tally.objects.all().delete()
     sources.create(slug="github", preset="github", secret=SECRET)
     for number in range(10):
         body = b'{"ref": "refs/heads/main"}'
