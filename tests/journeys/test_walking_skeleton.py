@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import time
 import urllib.parse
 import urllib.request
 from http.cookiejar import CookieJar
@@ -49,6 +50,36 @@ def test_a_signed_post_becomes_a_verified_delivery_and_a_story(house):
         page = log_in(house).open(f"{house.url}/events/{body['eventId']}").read().decode()
         assert "github.push" in page
         assert made["id"] in page or receiver.url in page
+
+
+def test_an_event_is_at_its_receiver_within_two_seconds(house):
+    with receivers.ok() as receiver:
+        subscribe(house, receiver, ["video.completed"])
+        seconds = []
+        for number in range(5):
+            started = time.monotonic()
+            publish_completed(house, f"quick-{number}")
+            receiver.wait_for(number + 1, seconds=30)
+            seconds.append(time.monotonic() - started)
+    assert min(seconds) < 2, f"the quickest of five, in seconds: {seconds}"
+
+
+def test_a_receiver_that_hangs_makes_no_program_wait(house):
+    with receivers.hang() as receiver:
+        subscribe(house, receiver, ["video.completed"], timeout_seconds=10)
+        publish_completed(house, "held")
+        receiver.wait_for(1, seconds=30)
+        seconds = []
+        for number in range(5):
+            started = time.monotonic()
+            publish_completed(house, f"beside-{number}")
+            seconds.append(time.monotonic() - started)
+    assert min(seconds) < 1, f"the quickest of five calls, in seconds: {seconds}"
+    assert max(seconds) < 10, f"no call waits as long as the receiver: {seconds}"
+
+
+def publish_completed(house, name):
+    assert house.call("/api/v1/events", {"type": "video.completed", "data": {"videoId": name}, "id": name}).status == 202
 
 
 def test_a_worker_killed_in_the_middle_loses_nothing(house):

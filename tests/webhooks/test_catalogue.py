@@ -1,4 +1,4 @@
-"""The sixteen events of the requirements: names, fields, and that a receiver gets just what was published (S0-15 to S0-27, S2-29 to S2-32)."""
+"""The sixteen events of the requirements: their fields, and that a receiver gets what was published (S0-15 to S0-27, S2-29 to S2-32)."""
 
 from typing import Any
 
