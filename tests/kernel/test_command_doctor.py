@@ -1,8 +1,11 @@
 """`manage.py doctor` tells apart what can be wrong, and says what to do."""
 
 import json
+import re
+from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -83,6 +86,45 @@ def test_redis_that_refuses_is_a_fault_with_advice(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     found = by_name("redis")["connection"]
     assert (found.status, found.advice) == ("failed", "Start Redis, or correct REDIS_URL.")
+
+
+@pytest.fixture
+def redis_of(settings, monkeypatch):
+    """A Redis of this version whose queues hold these many messages."""
+
+    def stand_in(version, **waiting):
+        settings.REDIS_URL = "redis://user:hunter2@redis.example:6379/0"
+        client = SimpleNamespace(ping=lambda: True, info=lambda _: {"redis_version": version}, llen=waiting.get)
+        monkeypatch.setattr(examination.probes, "redis_client", lambda: nullcontext(client))
+
+    return stand_in
+
+
+def test_redis_that_answers_is_shown_with_its_latency_and_without_its_password(redis_of):
+    redis_of("7.2.4")
+    found = by_name("redis")
+    assert re.match(r"PONG in \d+\.\d ms from redis://", found["connection"].detail)
+    assert (found["version"].status, "hunter2" in str(found)) == ("ok", False)
+
+
+def test_old_redis_is_refused(redis_of):
+    redis_of("6.2.1")
+    assert (by_name("redis")["version"].status, by_name("redis")["version"].advice) == ("failed", "Use Redis 7 or newer.")
+
+
+def test_queues_are_counted_and_active_tasks_named(redis_of, monkeypatch):
+    redis_of("7.2.4", default=7, deliveries=0)
+    active = {"celery@here": [{"name": "kernel.work", "args": ["kernel.route"]}]}
+    inspect = SimpleNamespace(inspect=lambda timeout: SimpleNamespace(active=lambda: active))
+    monkeypatch.setattr(examination, "get_current_app", lambda: SimpleNamespace(control=inspect))
+    found = by_name("celery")
+    assert found["queues"].detail == "default 7, deliveries 0"
+    assert found["active tasks"].detail == "kernel.work['kernel.route'] on celery@here"
+
+
+def test_load_names_processor_memory_disk_and_network():
+    said = by_name("system")["load"].detail
+    assert all(word in said for word in ("CPU", "memory", "disk read", "network in"))
 
 
 def test_missing_worker_is_a_fault_by_queue(settings):

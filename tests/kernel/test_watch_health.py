@@ -100,8 +100,13 @@ def test_health_page_has_strings_and_a_float(parts):
     reply = status.health_page(RequestFactory().get("/health"))
     body = json.loads(reply.content)
     assert reply.status_code == 200
+    assert set(body) == {"status", "checks", "uptime"}
     assert body["checks"] == {"database": "healthy", "celery": "healthy"}
     assert (body["status"], type(body["uptime"])) == ("healthy", float)
+
+
+def test_database_celery_and_github_are_among_the_components():
+    assert {"database", "celery", "github_api"} <= {health.shown_name(key) for key in probes.all()}
 
 
 def test_health_page_answers_503_when_critical(parts):
@@ -118,6 +123,13 @@ def test_change_is_announced_once(parts):
     parts["celery"] = Probed("healthy")
     health.watch()
     assert announced() == [("celery", "critical"), ("celery", "healthy")]
+
+
+def test_a_change_is_told_with_its_component_state_and_details(parts):
+    health.watch()
+    parts["celery"] = Probed("critical", "none alive")
+    health.watch()
+    assert Event.objects.get(type="system.status").data == {"status": "critical", "component": "celery", "details": "none alive"}
 
 
 def test_first_look_at_a_healthy_house_announces_nothing(parts):
