@@ -3,9 +3,12 @@
 import hashlib
 import hmac
 import json
+import threading
 import time
 import urllib.parse
 import urllib.request
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from http.cookiejar import CookieJar
 
 import pytest
@@ -76,6 +79,19 @@ def test_a_receiver_that_hangs_makes_no_program_wait(house):
             seconds.append(time.monotonic() - started)
     assert min(seconds) < 1, f"the quickest of five calls, in seconds: {seconds}"
     assert max(seconds) < 10, f"no call waits as long as the receiver: {seconds}"
+
+
+def test_two_hundred_signed_posts_at_once_are_all_taken(house):
+    start = threading.Barrier(200)
+
+    def post(number):
+        start.wait(60)
+        return github(house, f"crowd-{number}").status
+
+    with ThreadPoolExecutor(200) as crowd:
+        assert Counter(crowd.map(post, range(200))) == {202: 200}
+    receipts = house.call("/api/v1/webhooks/inbound?status=accepted&limit=1000").json()["results"]
+    assert len([one for one in receipts if one["delivery_id"].startswith("crowd-")]) == 200
 
 
 def publish_completed(house, name):

@@ -1,6 +1,7 @@
 """The command `quality`: each check finds its fault, and one failure fails the whole."""
 
 import json
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -101,3 +102,9 @@ def test_public_places_are_no_fault(tmp_path, monkeypatch):
     subprocess.run(["git", "add", "page.md"], cwd=tmp_path, check=True)
     monkeypatch.setattr(quality, "ROOT", tmp_path)
     assert quality._private() == quality.Result("private", "ok")
+
+
+def test_a_commit_is_held_to_format_and_lint_by_the_same_command():
+    [words] = re.findall(r"entry: python3 manage.py quality (.+)", (ROOT / ".pre-commit-config.yaml").read_text())
+    given = quality.Command().create_parser("manage.py", "quality").parse_args(words.split())
+    assert given.only == ["format", "lint"]

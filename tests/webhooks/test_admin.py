@@ -1,5 +1,7 @@
 """The admin: every page opens for those who may, every action is one service call, forms refuse with a sentence and keep what was typed."""
 
+from datetime import timedelta
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -7,10 +9,14 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
-from config.kernel.models import ApiToken, AuditRecord, EventType, Option
+from config.kernel.desk import tokens
+from config.kernel.flow import clock
+from config.kernel.models import ApiToken, AuditRecord, EventType, Option, RouteFailure
+from config.kernel.watch import notifications
 from tests.support.factories import DeliveryFactory, EndpointFactory, EventFactory, ReceiptFactory, SourceFactory
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Delivery, Endpoint, Source
+from webhooks.services import replay
 
 pytestmark = pytest.mark.django_db
 
@@ -183,6 +189,33 @@ def test_actions_are_one_service_call_per_row_and_one_message(boss):
     answer = boss.post(page(Delivery, "changelist"), {"action": "send_again", "_selected_action": [delivery.pk]}, follow=True)
     assert Delivery.objects.get().status == DeliveryStatus.PENDING
     assert "1 delivery done" in answer.content.decode()
+
+
+def rows():
+    """One row of each model whose list offers actions."""
+    endpoint = EndpointFactory()
+    event = EventFactory()
+    RouteFailure.objects.create(event=event, subscriber="webhooks", error="it broke", next_attempt_at=clock.now())
+    tokens.create(User.objects.get(username="p-automation_admin"), name="ci")
+    notifications.notify("Look at this")
+    replay.start(endpoint, since=clock.now() - timedelta(days=1))
+    DeliveryFactory(ended="dead", endpoint=endpoint)
+    ReceiptFactory(source=SourceFactory(), event=event)
+    return {model: model.objects.earliest("pk") for model in OURS if admin.site._registry[model].actions}
+
+
+def test_every_action_of_every_list_runs_and_says_what_became_of_it(boss):
+    ran = []
+    for model, row in rows().items():
+        listed = admin.site._registry[model]
+        for _, name, _ in [listed.get_action(one) for one in listed.actions]:
+            answer = boss.post(page(model, "changelist"), {"action": name, "_selected_action": [row.pk]}, follow=True)
+            said = [str(message) for message in answer.context["messages"]]
+            assert answer.status_code == 200
+            assert said
+            assert "the log says why" not in said[0]
+            ran.append(name)
+    assert len(ran) > 15
 
 
 def test_a_source_is_made_and_paused(boss):
