@@ -78,3 +78,12 @@ def test_every_app_says_what_to_read_before_working_on_it(folder):
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "docs/architecture.md", "docs/glossary.md"])
 def test_the_pages_a_newcomer_looks_for_exist(name):
     assert len((ROOT / name).read_text()) > 500
+
+
+@pytest.mark.parametrize("word", ["**Rooms.**", "**Tests**", "**Watching.**", "**Security.**", "its line in the documents", "MIT"])
+def test_contributing_says_what_a_change_needs(word):
+    assert word in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_the_licence_is_mit():
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")

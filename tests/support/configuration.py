@@ -28,7 +28,7 @@ SETTINGS = """
 OPTIONS = """
 ## Live options
 
-The environment gives the default of these. `manage.py options`, the admin (Options) and the API change them while Steward runs;
+The environment gives the default of these. `manage.py options` and the admin (Options) change them while Steward runs;
 each change is audited and reaches every process within a second.
 
 | Name | Default | Meaning |
