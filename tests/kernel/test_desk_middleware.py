@@ -1,6 +1,7 @@
 """What every request passes through: correlation id, counts, content security policy, address and actor."""
 
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,6 +13,8 @@ from config.kernel.desk import middleware, problems
 from config.kernel.flow import context
 from config.kernel.flow.errors import NotFound
 from config.kernel.watch import metrics
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
@@ -148,3 +151,9 @@ def test_the_address_believes_only_trusted_proxies(settings, remote, forwarded, 
     settings.TRUSTED_PROXIES = proxies
     request = RequestFactory().get("/", REMOTE_ADDR=remote, headers={"X-Forwarded-For": forwarded} if forwarded else {})
     assert middleware.client_ip(request) == found
+
+
+def test_the_proxy_of_the_compose_file_replaces_what_the_caller_says_of_its_address():
+    assert "./deploy/nginx/steward.conf:" in (ROOT / "docker-compose.yml").read_text()
+    said = re.findall(r"proxy_set_header X-Forwarded-For (.+);", (ROOT / "deploy/nginx/steward.conf").read_text())
+    assert said == ["$remote_addr"]

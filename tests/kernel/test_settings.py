@@ -59,6 +59,16 @@ def test_the_logger_of_automation_has_a_level_of_its_own(tmp_path, given, is_ena
     assert done.stdout.strip() == f"[{is_enabled}, False]"
 
 
+HOSTS = "from django.conf import settings; print(settings.ALLOWED_HOSTS)"
+
+
+@pytest.mark.pure
+def test_the_hosts_that_are_answered_to_come_from_the_environment(tmp_path):
+    environ = environment.of_process(tmp_path, DJANGO_SETTINGS_MODULE="config.settings.base", ALLOWED_HOSTS="yourdomain.com,localhost")
+    done = subprocess.run([sys.executable, "-c", HOSTS], cwd=environment.ROOT, env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['yourdomain.com', 'localhost']"
+
+
 @pytest.mark.pure
 def test_the_production_settings_pass_the_deployment_check(tmp_path):
     environ = {**environment.of_process(tmp_path), **quality.PRODUCTION, "STEWARD_BOOTSTRAP": "off"}

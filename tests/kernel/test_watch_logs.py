@@ -97,6 +97,7 @@ def test_daily_file_has_one_json_object_per_line(tmp_path):
     handler.emit(second)
     lines = (tmp_path / "steward-2026-01-31.log").read_text().splitlines()
     assert [json.loads(line)["msg"] for line in lines] == ["one", "two\nlines"]
+    assert all({"level", "time", "msg"} <= set(json.loads(line)) for line in lines)
 
 
 def test_message_takes_the_senders_correlation_id_along():

@@ -225,6 +225,12 @@ def test_a_source_is_made_and_paused(boss):
     assert Source.living.get(slug="shop").status == "paused"
 
 
+def test_the_secret_of_a_source_is_not_shown_again(boss):
+    source = SourceFactory(secret="a-secret-of-github")
+    for kind, args in (("changelist", ()), ("change", (source.pk,))):
+        assert "a-secret-of-github" not in boss.get(page(Source, kind, *args)).content.decode()
+
+
 def test_a_token_is_shown_once_and_an_option_is_checked(boss):
     owner = User.objects.get(username="p-automation_admin")
     answer = boss.post(page(ApiToken, "add"), {"name": "ci", "owner": owner.pk, "scopes": ["webhooks:view"]}, follow=True)

@@ -104,6 +104,12 @@ def test_which_conclusions_and_branches_count_are_options(github: Source) -> Non
     options.set("GITHUB_MAIN_BRANCHES", ["trunk"])
     assert post_github(PUSH, delivery="1").json()["result"]["status"] == "ignored"
     assert post_github({"ref": "refs/heads/trunk"}, delivery="2").json()["result"]["status"] == "queued"
+    options.set("GITHUB_FAILED_CONCLUSIONS", ["cancelled"])
+    answers = []
+    for conclusion in ("failure", "cancelled"):
+        check = {"action": "completed", "check_run": {"conclusion": conclusion}}
+        answers.append(post_github(check, event="check_run", delivery=conclusion).json()["result"]["status"])
+    assert answers == ["ignored", "queued"]
 
 
 def test_correlation_id_runs_through_receipt_event_and_refusal(github: Source) -> None:
