@@ -354,6 +354,36 @@ def test_a_viewer_reads_at_every_address_that_can_be_read() -> None:
     assert {path for path in every_address() if viewer.get(path).status_code in (401, 403)} == set()
 
 
+# --- the routes as the sources print them (C-01, C-10) --------------------------------------------
+
+PRINTED = [
+    ("post", "/api/autonomous/webhooks/mine", BODY, 201),
+    ("get", "/api/autonomous/webhooks/mine", None, 200),
+    ("put", "/api/autonomous/webhooks/mine", BODY, 200),
+    ("get", "/api/autonomous/webhooks", None, 200),
+    ("get", "/api/autonomous/webhooks/system/stats", None, 200),
+    ("post", "/api/autonomous/webhooks/test", {"event": "system.status", "data": {"test": True}}, 202),
+    ("get", "/api/autonomous/events", None, 200),
+    ("post", "/webhooks/test", None, 202),
+    ("post", "/api/webhooks/register", {**BODY, "secret": "a-secret-of-mine"}, 201),
+    ("get", "/api/webhooks", None, 200),
+    ("delete", "/api/webhooks/mine", None, 200),
+    ("get", "/metrics", None, 200),
+    ("get", "/docs", None, 200),
+]
+
+
+def test_every_route_answers_where_its_source_prints_it(admin: Caller) -> None:
+    answers = [getattr(admin, verb)(path, *([body] if body else [])).status_code for verb, path, body, _ in PRINTED]
+    assert answers == [status for *_, status in PRINTED]
+
+
+@pytest.mark.parametrize("taken", ["system", "github", "register"])
+def test_the_route_with_an_id_of_yours_refuses_reserved_ones(admin: Caller, taken: str) -> None:
+    assert admin.post(f"/api/autonomous/webhooks/{taken}", BODY).status_code == 400
+    assert not Endpoint.objects.exists()
+
+
 # --- pages that the requirements ask for (S4-16) -----------------------------------------------
 
 
