@@ -208,7 +208,7 @@ def test_every_action_of_every_list_runs_and_says_what_became_of_it(boss):
     ran = []
     for model, row in rows().items():
         listed = admin.site._registry[model]
-        for _, name, _ in [listed.get_action(one) for one in listed.actions]:
+        for _, name, _ in filter(None, map(listed.get_action, listed.actions)):
             answer = boss.post(page(model, "changelist"), {"action": name, "_selected_action": [row.pk]}, follow=True)
             said = [str(message) for message in answer.context["messages"]]
             assert answer.status_code == 200
