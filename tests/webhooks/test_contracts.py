@@ -82,6 +82,13 @@ def test_registering_with_a_secret_of_yours_answers_these_four_values(admin: Cal
     assert listed["data"]["webhooks"] == [{"webhookId": made.uid, **BODY, "createdAt": clock.text(made.created_at), "active": True}]
 
 
+def test_ed25519_signatures_are_asked_for_by_the_api(admin: Caller) -> None:
+    made = admin.post("/api/v1/webhooks/endpoints", {**BODY, "id": "mine", "asymmetric": True}).json()
+    assert made["public_key"].startswith("whpk_")
+    assert admin.patch("/api/v1/webhooks/endpoints/mine", {"description": "other"}).json()["public_key"] == made["public_key"]
+    assert admin.patch("/api/v1/webhooks/endpoints/mine", {"asymmetric": False}).json()["public_key"] == ""
+
+
 def test_the_list_takes_limit_and_offset(admin: Caller) -> None:
     for name in ("one", "two", "three"):
         admin.post(f"/api/autonomous/webhooks/{name}", BODY)

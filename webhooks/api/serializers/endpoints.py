@@ -24,6 +24,9 @@ class EndpointIn(serializers.Serializer[Any]):
     description = serializers.CharField(required=False, allow_blank=True, max_length=300)
     secret = serializers.CharField(required=False, allow_blank=True, max_length=300, trim_whitespace=False)
     security_type = UpperOrLower(choices=Security.choices, required=False)
+    asymmetric = serializers.BooleanField(
+        required=False, help_text="Sign with ed25519 too; a receiver then verifies with `public_key` and needs no secret."
+    )
     timeout_seconds = serializers.IntegerField(required=False, allow_null=True, min_value=1)
     retry_strategy = UpperOrLower(choices=Strategy.choices, required=False)
     retry_attempts = serializers.IntegerField(
