@@ -370,8 +370,8 @@ def _read(reader: "socket.SocketIO | object", peer_port: int) -> Received | None
     if reader.peek(1)[:1] == b"\x16":  # type: ignore[union-attr]
         return None  # TLS asked of a plain receiver: there may never be a line to read.
     line = reader.readline().decode("latin-1").split()  # type: ignore[union-attr]
-    if len(line) != 3:
-        return None
+    if len(line) != 3 or not line[2].startswith("HTTP/"):
+        return None  # Nothing more is coming, or it is no HTTP: three words may be in any greeting of TLS.
     headers: dict[str, str] = {}
     while (header := reader.readline().decode("latin-1").strip()) != "":  # type: ignore[union-attr]
         name, _, value = header.partition(":")
