@@ -1,13 +1,14 @@
 """`manage.py deliveries …`: what goes out, and what became of it."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from config.kernel.flow.errors import Conflict
 from config.kernel.management.deeds import Deed, DeedCommand, moment, number
 from webhooks.enums import DeliveryStatus
 from webhooks.models import Attempt, Delivery
-from webhooks.services import deliveries, endpoints
+from webhooks.services import deliveries, endpoints, export
 
 
 def row(delivery: Delivery) -> dict[str, Any]:
@@ -66,6 +67,12 @@ def cancel(given: Mapping[str, Any]) -> dict[str, Any]:
     return row(deliveries.find(given["id"]))
 
 
+def export_files(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Write registrations and dead letters as files."""
+    done = export.write(given["folder"])
+    return {"registrations": done.registrations, "failed": done.failed, "folder": str(given["folder"] / "webhooks")}
+
+
 ID = {"id": {"help": "The delivery's id."}}
 ENDPOINT = {"--endpoint": {"default": "", "help": "Only this endpoint."}}
 
@@ -94,6 +101,11 @@ class Command(DeedCommand):
             "Send all dead letters again.",
             redeliver_dead,
             {**ENDPOINT, "--since": {"type": moment, "help": "Only those that died since this time (ISO 8601)."}},
+        ),
+        "export": Deed(
+            "Write the registrations and a file for each event with dead letters, without secrets.",
+            export_files,
+            {"folder": {"type": Path, "help": "Where: `webhooks/registrations.json` and `webhooks/failed/` are written below it."}},
         ),
         "cancel": Deed("Give an open one up.", cancel, ID),
         "stats": Deed("Numbers over all that are kept.", lambda given: endpoints.stats()),
