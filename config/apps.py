@@ -23,7 +23,7 @@ class Roof(AppConfig):
 class StewardAdminConfig(AdminConfig):
     """Stock admin on our own site object."""
 
-    default_site = "config.kernel.desk.site.StewardAdmin"
+    default_site = "config.look.site.StewardAdmin"
 
 
 @checks.register(checks.Tags.security, deploy=True)

@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import path
 
 from config.kernel.desk.admin import BaseAdmin, ReadOnlyAdmin, deed
-from config.kernel.desk.site import StewardAdmin
 from config.kernel.flow.errors import Conflict
 from config.kernel.models import ApiToken, Lease, Option
+from config.look.site import StewardAdmin
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 

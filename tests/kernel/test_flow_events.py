@@ -3,6 +3,7 @@
 import orjson
 import pytest
 import time_machine
+from django.db import connection
 
 from config.kernel.flow import context, event_types, events
 from config.kernel.flow.errors import InvalidInput
@@ -108,3 +109,9 @@ def test_past_the_hop_limit_an_event_is_stored_but_not_routed():
 )
 def test_subscriptions_take_names_prefixes_and_a_star(patterns, name, origin, wanted):
     assert events.matches(patterns, name, origin=origin) is wanted
+
+
+def test_a_uid_has_one_index_alone():
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, Event._meta.db_table)
+    assert len([name for name, one in found.items() if one["columns"] == ["uid"]]) == 1

@@ -316,6 +316,7 @@ def test_the_order_is_that_of_the_events_whenever_their_deliveries_were_made() -
 def test_a_hundred_deliveries_cost_few_statements(monkeypatch: pytest.MonkeyPatch) -> None:
     # Patient, so that a slow machine does not look or record more often.
     monkeypatch.setattr(pipeline, "LOOK_SECONDS", 5)
+    monkeypatch.setattr(pipeline, "GLANCE_SECONDS", 5)
     monkeypatch.setattr(pipeline, "GATHER_SECONDS", 5)
     with receivers.ok() as sink:
         target = outbound.endpoint(sink.url, max_in_flight=100)

@@ -201,7 +201,7 @@ class Migration(migrations.Migration):
                 ('remote_address', models.CharField(blank=True, default='', max_length=64)),
                 ('correlation_id', models.CharField(blank=True, default='', max_length=64)),
                 ('event', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='kernel.event')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='receipts', to='webhooks.source')),
+                ('source', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='receipts', to='webhooks.source')),
             ],
             options={
                 'ordering': ['-id'],

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from webhooks.enums import DeliveryStatus, EndpointStatus
 from webhooks.models import Batch, Delivery, Endpoint
@@ -18,6 +18,11 @@ def ready(now: datetime) -> list[Ready]:
         if endpoint := _ripe(one, now):
             made += batching.freeze(endpoint, now=now)
     return claiming.ready(now) if made else found
+
+
+def newest() -> int:
+    """The last delivery's key: the cheapest sign that something new is there."""
+    return Delivery.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def due_count(now: datetime) -> int:

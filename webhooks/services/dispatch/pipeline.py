@@ -12,8 +12,10 @@ from config.kernel.wire import http
 from webhooks.services.dispatch import agenda, claiming, consequences, recording, sending
 from webhooks.services.dispatch.claiming import Claimed
 
-# While requests are open, this often is looked whether something new is due: a nudge cannot reach a worker that is at it.
-LOOK_SECONDS = 0.015
+# While requests are open, this often is looked whether something new is due, and glanced whether there is anything new at all: a nudge
+# cannot reach a worker that is at it.
+LOOK_SECONDS = 0.05
+GLANCE_SECONDS = 0.01
 # Replies are recorded together: as many as this, or what came within the time.
 GATHER = 100
 GATHER_SECONDS = 0.02
@@ -35,6 +37,7 @@ class Pipeline:
         self._book = sending.AddressBook()
         self._endpoints = consequences.Record()
         self._left: int | None = None
+        self._newest = 0
         self._look_at = self._renew_at = self._stay_until = self._farewell_at = 0.0
 
     def run(self, *, seconds: float, limit: int | None, stay_seconds: float) -> bool:
@@ -57,7 +60,7 @@ class Pipeline:
         if self._left is not None:
             room = min(room, self._left)
         space = claiming.TOTAL_BYTES - sum(len(claimed.body) for claimed, _ in self._in_flight.values())
-        if min(room, space) <= 0 or stopping.is_set() or time.monotonic() < self._look_at:
+        if min(room, space) <= 0 or stopping.is_set() or (time.monotonic() < self._look_at and not self._has_new()):
             return 0
         self._look_at = time.monotonic() + LOOK_SECONDS
         retries = sum(claimed.is_retry for claimed, _ in self._in_flight.values())
@@ -68,6 +71,10 @@ class Pipeline:
         claimed = claiming.claim(found, token=self.token, room=room, retry_room=retry_room, space=space)
         self._send(claimed)
         return len(claimed)
+
+    def _has_new(self) -> bool:
+        before, self._newest = self._newest, agenda.newest()
+        return self._newest > before
 
     def _send(self, claimed: Sequence[Claimed]) -> None:
         self._book.refresh({one.endpoint_id for one in claimed})
@@ -95,7 +102,7 @@ class Pipeline:
     def _collect(self) -> None:
         """Wait for a first reply, then a little for its neighbours: recording many at once costs little more than one."""
         try:
-            self._ended.append(self._replies.get(timeout=LOOK_SECONDS))
+            self._ended.append(self._replies.get(timeout=GLANCE_SECONDS if self._in_flight else LOOK_SECONDS))
         except Empty:
             return
         end = time.monotonic() + GATHER_SECONDS
