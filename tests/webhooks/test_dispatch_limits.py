@@ -298,3 +298,23 @@ def _work() -> None:
         run(Pipeline())
     finally:
         connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_new_leaves_at_once_although_a_request_is_still_open(
+    moment: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.services.dispatch.pipeline.LOOK_SECONDS", 30)
+    moment.move_to(NOW, tick=True)
+    with receivers.hang() as silent, receivers.ok() as sink:
+        held = outbound.deliveries(outbound.endpoint(silent.url, timeout_seconds=10), 1)[0]
+        other = outbound.endpoint(sink.url)
+        worker = threading.Thread(target=_work)
+        worker.start()
+        silent.wait_for(1)
+        outbound.deliveries(other, 1)
+        sink.wait_for(1, seconds=5)
+        held.refresh_from_db()
+        assert held.status == "sending"
+        silent.stopped.set()
+        worker.join()
