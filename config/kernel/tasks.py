@@ -18,10 +18,8 @@ __all__ = ["duties", "routing", "sweep", "tidy", "work"]
 @shared_task(name="kernel.work", ignore_result=True)
 def work(key: str) -> None:
     """Do what the duty `key` has to do now."""
-    jobs.gather(key)
-    jobs.started(key)
     with context.using(correlation_id=context.valid_correlation_id("")):
-        jobs.work(key)
+        jobs.take(key)
 
 
 @shared_task(name="kernel.sweep", ignore_result=True)

@@ -111,17 +111,40 @@ def test_a_nudge_during_a_turn_makes_another_turn(chore):
 
 
 @pytest.mark.pure
-def test_only_a_duty_that_ended_just_now_lets_work_gather(chore, monkeypatch):
-    pauses = []
-    monkeypatch.setattr(jobs.time, "sleep", pauses.append)
-    jobs.gather("tests.chore")
-    assert pauses == []
+def test_a_nudge_is_one_turn_while_there_is_little_to_do(chore, sent, monkeypatch):
+    monkeypatch.setattr(jobs, "_nudge_now", lambda key: None)
+    chore.due = 3
+    jobs.take("tests.chore")
+    assert (chore.due, chore.turns) == (0, 1)
+
+
+def test_under_load_a_duty_stays_and_no_further_nudge_is_sent_for_what_it_finds(chore, sent, monkeypatch):
+    coming = [4, 4, 0]
+
+    def pause(seconds):
+        chore.due = coming.pop(0)
+        jobs._nudge_now("tests.chore")
+
+    monkeypatch.setattr(jobs.time, "sleep", pause)
     jobs.work("tests.chore")
-    jobs.gather("tests.chore")
-    assert pauses == [jobs.GATHER_SECONDS]
-    monkeypatch.setattr(jobs, "BUSY_SECONDS", 0)
-    jobs.gather("tests.chore")
-    assert len(pauses) == 1
+    jobs._nudge_now("tests.chore")
+    chore.due = 1
+    jobs.take("tests.chore")
+    assert (coming, chore.due, sent) == ([], 0, [("tests.chore", "default")])
+    jobs._nudge_now("tests.chore")
+    assert len(sent) == 2
+
+
+def test_what_comes_while_the_mark_is_taken_away_is_seen(chore, sent, monkeypatch):
+    started = jobs.started
+
+    def start(key):
+        chore.due = 1  # stored just before the mark went: nobody was nudged for it
+        started(key)
+
+    monkeypatch.setattr(jobs, "started", start)
+    jobs.take("tests.chore")
+    assert chore.due == 0
 
 
 def test_a_duty_that_raised_can_run_again(chore):

@@ -95,26 +95,23 @@ def test_events_of_a_router_that_died_are_routed_at_once_and_in_order(listener):
     assert listener.heard == ["a", "b", "c"]
 
 
-def test_what_is_published_while_another_routes_is_routed_before_that_one_ends(listener, monkeypatch):
-    """A router that finds the lock taken goes away; whoever holds it looks once more after giving it back."""
-    given_back = [lambda: publish("late"), lambda: None]
-
-    @contextmanager
-    def alone():
-        yield True
-        given_back.pop(0)()
-
-    monkeypatch.setattr(routing, "_alone", alone)
-    publish("early")
-    assert routing.route() == 2
-    assert listener.heard == ["early", "late"]
+@pytest.mark.django_db(transaction=True)
+def test_who_finds_another_process_routing_waits_for_it_a_moment(listener, monkeypatch):
+    publish("a")
+    with another_router(monkeypatch) as give_back:
+        monkeypatch.setattr(routing.time, "sleep", lambda seconds: give_back())
+        assert routing.route() == 1
+    assert listener.heard == ["a"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_finds_another_process_routing_leaves_it_to_that_one(listener, monkeypatch):
+def test_a_router_that_hangs_holds_up_nobody_for_long(listener, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(routing.time, "sleep", pauses.append)
     publish("a")
     with another_router(monkeypatch):
         assert routing.route() == 0
+    assert sum(pauses) < 1
     assert listener.heard == []
     assert routing.route() == 1
 
@@ -138,13 +135,20 @@ def another_router(monkeypatch):
     if connection.vendor == "postgresql":
         with psycopg.connect(**connection.get_connection_params()) as other:
             other.execute("SELECT pg_advisory_lock(%s)", [routing.ROUTERS])
-            yield
+            yield lambda: other.execute("SELECT pg_advisory_unlock(%s)", [routing.ROUTERS])
             # Closing alone gives it back too, but only when the server has noticed.
-            other.execute("SELECT pg_advisory_unlock(%s)", [routing.ROUTERS])
+            other.execute("SELECT pg_advisory_unlock_all()")
         return
+    held = [True]
+
+    def alone():
+        if held:
+            routing.time.sleep(0)
+        return nullcontext(not held)
+
     with monkeypatch.context() as patched:
-        patched.setattr(routing, "_alone", lambda: nullcontext(False))
-        yield
+        patched.setattr(routing, "_alone", alone)
+        yield held.clear
 
 
 def test_large_events_are_handed_over_in_smaller_lists(listener, monkeypatch):

@@ -30,9 +30,10 @@ TURN_SECONDS = 30
 BATCH = 100
 # A nudge that waits longer than this has been lost; the next one may be sent.
 NUDGE_SECONDS = 5
-# A duty whose last turn here ended less than BUSY_SECONDS ago first lets work gather: a turn for twenty costs little more than for one.
+# A duty whose last turn here ended less than BUSY_SECONDS ago is under load: it stays for STAY_SECONDS, with pauses in which work gathers.
 BUSY_SECONDS = 0.1
 GATHER_SECONDS = 0.03
+STAY_SECONDS = 1
 # While the broker is away, nobody waits for it more often than this.
 PAUSE_SECONDS = 2
 # What a cache or a broker that is away raises.
@@ -67,10 +68,14 @@ def nudge(key: str) -> None:
     transaction.on_commit(partial(_nudge_now, key))
 
 
-def gather(key: str) -> None:
-    """Before `started`: under load, wait a moment for what else will come; the nudge stands for all of it."""
-    if time.monotonic() - _turns[key].ended < BUSY_SECONDS:
-        time.sleep(GATHER_SECONDS)
+def take(key: str) -> None:
+    """Do what a nudge asks for. Under load its mark stays for a while, so that nobody sends another: a message costs more than a look."""
+    begin = time.monotonic()
+    if begin - _turns[key].ended < BUSY_SECONDS:
+        while work(key) and time.monotonic() < begin + STAY_SECONDS:
+            time.sleep(GATHER_SECONDS)
+    started(key)
+    work(key)
 
 
 def started(key: str) -> None:

@@ -4,6 +4,7 @@ One router works at a time. A killed one leaves nothing behind but events that a
 order; what a subscriber heard already it hears again and knows by its own unique key.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from config.kernel.watch import notifications
 
 # The number of the advisory lock of whoever routes: "steward" read as ASCII, shortened.
 ROUTERS = 0x73746577617264
+TRIES, PAUSE_SECONDS = 10, 0.03
 # A list handed to a subscriber holds at most this many bytes of events (a single larger one goes alone).
 MOST_BYTES = 8 * 1024 * 1024
 AGAIN = backoff.Policy(strategy="exponential", base_seconds=5, max_attempts=10, max_delay_seconds=3600)
@@ -55,14 +57,8 @@ class RouteAgain:
 
 def route(*, limit: int = 100) -> int:
     """Let every subscriber hear up to `limit` unrouted events, oldest first; how many were routed, 0 while somebody else is at it."""
-    done = 0
-    while True:
-        with _alone() as is_alone:
-            if is_alone:
-                done += _route(limit - done)
-        # Who was refused the lock meanwhile relies on us: what it came for was stored before we gave the lock back.
-        if not is_alone or done >= limit or not _unrouted().exists():
-            return done
+    with _alone() as is_alone:
+        return _route(limit) if is_alone else 0
 
 
 @contextmanager
@@ -74,15 +70,25 @@ def _alone() -> Iterator[bool]:
     if connection.vendor != "postgresql":
         yield True
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ROUTERS])
-        is_alone = bool(cursor.fetchone()[0])
+    is_alone = _is_given_the_lock()
     try:
         yield is_alone
     finally:
         if is_alone:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [ROUTERS])
+
+
+def _is_given_the_lock() -> bool:
+    """Asks a few times: whoever routes is done in a moment. Not for ever: a router that hangs must not hold up every worker."""
+    for turn in range(TRIES):
+        if turn:
+            time.sleep(PAUSE_SECONDS)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [ROUTERS])
+            if cursor.fetchone()[0]:
+                return True
+    return False
 
 
 def _route(limit: int) -> int:
