@@ -27,7 +27,8 @@ from webhooks.services import endpoints  # noqa: E402
 
 app = Celery("naive", broker=settings.REDIS_URL, set_as_current=False)
 # Kept connections to the database: more than most would give it.
-app.conf.update(task_ignore_result=True, db_reuse_max=10**12, task_default_queue="naive", worker_hijack_root_logger=False)
+app.conf.update({"CELERY_DB_REUSE_MAX": 10**12})
+app.conf.update(task_ignore_result=True, task_default_queue="naive", worker_hijack_root_logger=False)
 
 
 @app.task(name="naive.deliver")
