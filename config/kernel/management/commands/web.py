@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.kernel.management import processes
 
 MOST_WORKERS = 4
-# More of them queue for the interpreter instead of working: with five a process takes in a fifth less than with three.
+# More of them queue for the interpreter instead of working: see docs/benchmarks.md.
 MOST_THREADS = 4
 KILL_SECONDS = 30
 
