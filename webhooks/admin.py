@@ -115,7 +115,7 @@ class EndpointAdmin(BaseAdmin):
 
     view_scope, change_scope, delete_scope = VIEW, MANAGE, MANAGE
     form = EndpointForm
-    list_display = ["uid", "description", "url", "status", "security", "last_delivered_at", "last_failed_at"]
+    list_display = ["name", "address", "status", "last_delivered_at"]
     list_filter = ["status", "security"]
     search_fields = ["uid", "url", "description"]
     sections = _sections(EndpointQuestions.layout, also=["id_of_yours"])
@@ -130,6 +130,16 @@ class EndpointAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return Endpoint.living.all()
+
+    @admin.display(description="endpoint", ordering="description")
+    def name(self, endpoint: Endpoint) -> str:
+        """What people call it."""
+        return endpoint.title
+
+    @admin.display(description="address", ordering="url")
+    def address(self, endpoint: Endpoint) -> str:
+        """As people may see it: what lets somebody in is masked."""
+        return endpoint.shown_url
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """An id is chosen once. Who may only look sees no header values: they may be secrets, and Django would draw them as they are."""

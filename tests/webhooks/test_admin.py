@@ -253,3 +253,11 @@ def test_a_viewer_sees_endpoints_and_does_nothing_to_them():
 
 def test_without_any_role_nothing_is_seen():
     assert person().get(page(Endpoint, "changelist")).status_code == 403
+
+
+def test_the_list_of_endpoints_shows_nothing_that_lets_somebody_in(client, admin_user):
+    EndpointFactory(url="https://receiver.example/hook?token=hush-hush-hush", description="Shop")
+    client.force_login(admin_user)
+    shown = client.get(reverse("admin:webhooks_endpoint_changelist")).content.decode()
+    assert "Shop" in shown
+    assert "hush-hush" not in shown
