@@ -11,11 +11,11 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 django = get_wsgi_application()
 
+from config.kernel.desk.middleware import INBOUND  # noqa: E402 - it needs the applications to be loaded
+
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Django; inbound requests are left as they are, because their door reads in pieces and has limits of its own."""
-    from config.kernel.desk.middleware import INBOUND
-
     is_chunked = "HTTP_TRANSFER_ENCODING" in environ and environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
     if is_chunked and not environ.get("PATH_INFO", "").startswith(INBOUND):
         body = _read(environ["wsgi.input"], int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE) + 1)

@@ -44,7 +44,7 @@ class Shortcut:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         slug = _slug(request.path_info)
         if not slug:
-            is_large = (_length(request.META.get("CONTENT_LENGTH")) or 0) > largest_body(request.path_info)
+            is_large = (_length(request.META.get("CONTENT_LENGTH")) or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             return problems.response(request, 413) if is_large else self.get_response(request)
         with context.using(ip=client_ip(request)):
             return receive(request, slug)

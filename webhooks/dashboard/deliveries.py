@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from config.kernel.desk import permissions
@@ -110,7 +110,7 @@ def _called(asked: str) -> Sequence[int]:
     """The endpoint with this id, else those with this in their description or URL."""
     rows = Endpoint.objects.order_by("-id").values_list("pk", flat=True)
     exact = list(rows.filter(uid=asked))
-    return exact or list(rows.filter(Q(description__icontains=asked) | Q(url__icontains=asked))[:ENDPOINTS_MEANT])
+    return exact or list(rows.filter(Endpoint.called(asked))[:ENDPOINTS_MEANT])
 
 
 @pages.page(SEE)

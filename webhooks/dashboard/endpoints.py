@@ -92,7 +92,7 @@ def _filtered(request: HttpRequest) -> "QuerySet[Endpoint]":
     if status := request.GET.get("status", ""):
         rows = rows.filter(status=status)
     if asked := request.GET.get("q", "").strip()[:200]:
-        rows = rows.filter(Q(url__icontains=asked) | Q(description__icontains=asked) | Q(uid=asked))
+        rows = rows.filter(Endpoint.called(asked) | Q(uid=asked))
     return _in_need(rows, request.GET.get("needs", ""))
 
 

@@ -37,7 +37,7 @@ def find_endpoint(asked: str) -> Found | None:
         return _endpoint(found)
     if len(asked) < 3:
         return None
-    several = list(rows.filter(Q(url__icontains=asked) | Q(description__icontains=asked))[:2])
+    several = list(rows.filter(Endpoint.called(asked))[:2])
     if len(several) == 1:
         return _endpoint(several[0])
     listed = f"{reverse('webhooks:endpoints')}?{urlencode({'q': asked})}"

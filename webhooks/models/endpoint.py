@@ -88,6 +88,11 @@ class Endpoint(Row):
     def __str__(self) -> str:
         return self.title
 
+    @staticmethod
+    def called(asked: str) -> models.Q:
+        """Those with `asked` in what people call them: their description or URL."""
+        return models.Q(description__icontains=asked) | models.Q(url__icontains=asked)
+
     @property
     def breaker_key(self) -> str:
         """The key of this endpoint's breaker."""

@@ -1,6 +1,6 @@
 """Writes what was registered and what failed as files (C-30); the database stays the truth. Called by `deliveries export`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -50,8 +50,7 @@ def _by_event() -> Iterator[list[Delivery]]:
         yield list(group)
 
 
-def _write_failed(folder: Path, rows: Iterable[Delivery]) -> str:
-    dead = list(rows)
+def _write_failed(folder: Path, dead: Sequence[Delivery]) -> str:
     event = dead[0].event
     envelope = orjson.loads(bytes(event.body))
     name = f"{event.uid}.json"

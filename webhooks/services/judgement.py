@@ -7,7 +7,6 @@ from django.db.models import F, Q
 
 from config.kernel.desk import options
 from config.kernel.watch import audit, notifications
-from config.kernel.wire import redact
 from webhooks.enums import EndpointStatus
 from webhooks.models import Endpoint
 from webhooks.services import endpoints
@@ -72,7 +71,7 @@ def _warn(endpoint: Endpoint, now: datetime) -> bool:
     since, until = endpoint.failing_since, disables_at(endpoint)
     notifications.notify(
         f"The endpoint {endpoint.title} fails and will be disabled",
-        message=f"{redact.url(endpoint.url)} has taken nothing since {since:%Y-%m-%d %H:%M} UTC. Unless a delivery gets through before, "
+        message=f"{endpoint.shown_url} has taken nothing since {since:%Y-%m-%d %H:%M} UTC. Unless a delivery gets through before, "
         f"it is disabled at {until:%Y-%m-%d %H:%M} UTC. Mend the receiver, or pause the endpoint until it is mended.",
         urgency="high",
         link=f"/endpoints/{endpoint.uid}",

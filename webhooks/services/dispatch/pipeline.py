@@ -69,6 +69,8 @@ class Pipeline:
             return 0
         retry_room = int(claiming.TOTAL * claiming.RETRY_SHARE) - retries
         claimed = claiming.claim(found, token=self.token, room=room, retry_room=retry_room, space=space)
+        # What this look took is no news to the next glance.
+        self._newest = max([self._newest, *(one.id for one in claimed if not one.is_batch)])
         self._send(claimed)
         return len(claimed)
 
