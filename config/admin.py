@@ -13,8 +13,8 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from django_celery_results.admin import TaskResultAdmin
 from django_celery_results.models import GroupResult, TaskResult
 
+from config.doors.admin import BaseAdmin, ReadOnlyAdmin, deed
 from config.kernel.desk import options, permissions, tokens
-from config.kernel.desk.admin import BaseAdmin, ReadOnlyAdmin, deed
 from config.kernel.flow import events
 from config.kernel.flow.errors import StewardError
 from config.kernel.models import (

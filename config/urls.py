@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from config.dashboard import status
-from config.kernel.desk import problems
+from config.doors import problems
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", status.health_page, name="health"),

@@ -11,7 +11,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 django = get_wsgi_application()
 
-from config.kernel.desk.middleware import INBOUND  # noqa: E402 - it needs the applications to be loaded
+from config.doors.middleware import INBOUND  # noqa: E402 - it needs the applications to be loaded
 
 
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -95,9 +95,9 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     from django.core.cache import cache
 
+    from config.doors import throttles
     from config.kernel.desk import options
     from config.kernel.flow import event_types
-    from config.kernel.limits import throttles
     from webhooks.services import sources
 
     cache.clear()

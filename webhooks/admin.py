@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from config.kernel.desk.admin import BaseAdmin, DeedForm, ReadOnlyAdmin, deed
+from config.doors.admin import BaseAdmin, DeedForm, ReadOnlyAdmin, deed
 from config.kernel.models import EventType
 from config.look import words
 from config.look.fields import PrettyJSON

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
-from config.kernel.desk import problems
-from config.kernel.desk.middleware import client_ip
+from config.doors import problems
+from config.doors.middleware import client_ip
 from config.kernel.flow import context
 from config.kernel.flow.errors import capture
 from webhooks.services import intake, sources

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from rest_framework.exceptions import ParseError
 
-from config.kernel.desk import formats
+from config.kernel.flow.errors import InvalidInput
+from config.kernel.language import json_text
 
 # Browsers and password managers leave what is marked like this alone.
 PLAIN_TYPING = {"spellcheck": "false", "autocomplete": "off", "autocapitalize": "off"}
@@ -47,9 +47,9 @@ class PrettyJSON(forms.JSONField):
         if not value.strip():
             return None
         try:
-            found = formats.read(value.encode(errors="replace"), what="This")
-        except ParseError as error:
-            raise forms.ValidationError(str(error.detail), code="invalid") from None
+            found = json_text.read(value.encode(errors="replace"), what="This")
+        except InvalidInput as error:
+            raise forms.ValidationError(error.message, code="invalid") from None
         if not isinstance(found, dict):
             raise forms.ValidationError("This must be a JSON object: names and values in curly brackets.", code="invalid")
         return found

@@ -23,7 +23,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
-from config.kernel.desk import permissions, problems
+from config.doors import problems
+from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound, StewardError
 

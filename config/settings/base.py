@@ -60,11 +60,11 @@ INSTALLED_APPS = [
     "config.apps.Roof",
 ]
 MIDDLEWARE = [
-    "config.kernel.desk.middleware.Correlation",
+    "config.doors.middleware.Correlation",
     "webhooks.inbound.Shortcut",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "config.kernel.desk.middleware.ContentSecurityPolicy",
+    "config.doors.middleware.ContentSecurityPolicy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -72,7 +72,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "config.kernel.desk.middleware.Actor",
+    "config.doors.middleware.Actor",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -177,16 +177,16 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.kernel.desk.permissions.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["config.kernel.desk.formats.Renderer"],
-    "DEFAULT_PARSER_CLASSES": ["config.kernel.desk.formats.Parser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.doors.formats.Renderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.doors.formats.Parser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "config.kernel.desk.formats.Pages",
-    "DEFAULT_THROTTLE_CLASSES": ["config.kernel.limits.throttles.UserThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "config.kernel.desk.openapi.Schema",
-    "EXCEPTION_HANDLER": "config.kernel.desk.problems.problem",
+    "DEFAULT_PAGINATION_CLASS": "config.doors.formats.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["config.doors.throttles.UserThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "config.doors.openapi.Schema",
+    "EXCEPTION_HANDLER": "config.doors.problems.problem",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.kernel.desk.formats.Negotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.doors.formats.Negotiation",
     "DEFAULT_METADATA_CLASS": None,
     # Times are left to the renderer, which writes them in UTC with milliseconds.
     "DATETIME_FORMAT": None,
@@ -294,4 +294,4 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "config.kernel.desk.problems.csrf_failure"
+CSRF_FAILURE_VIEW = "config.doors.problems.csrf_failure"

@@ -7,7 +7,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import path
 
-from config.kernel.desk.admin import BaseAdmin, ReadOnlyAdmin, deed
+from config.doors.admin import BaseAdmin, ReadOnlyAdmin, deed
 from config.kernel.flow.errors import Conflict
 from config.kernel.models import ApiToken, Lease, Option
 from config.look.site import StewardAdmin

@@ -18,11 +18,13 @@ from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
-from config.kernel.desk import api as desk
-from config.kernel.desk import formats, options, problems, tokens
+from config.doors import api as desk
+from config.doors import problems, throttles
+from config.kernel.desk import options, tokens
 from config.kernel.flow import events
 from config.kernel.flow.errors import Conflict, InvalidInput, TemporaryError
-from config.kernel.limits import ratelimit, throttles
+from config.kernel.language import json_text
+from config.kernel.limits import ratelimit
 from config.kernel.models import Event, IdempotencyKey, Option
 from config.kernel.wire import crypto
 
@@ -471,6 +473,6 @@ def test_pages_are_bounded_in_the_document(document):
 
 def test_rendering_knows_what_views_return():
     data = {"at": AT, "amount": Decimal("1.5"), "names": {"b", "a"}, 1: (1, 2)}
-    assert orjson.loads(formats.render(data)) == {"at": "2026-01-31T12:00:00.250Z", "amount": "1.5", "names": ["a", "b"], "1": [1, 2]}
+    assert orjson.loads(json_text.write(data)) == {"at": "2026-01-31T12:00:00.250Z", "amount": "1.5", "names": ["a", "b"], "1": [1, 2]}
     with pytest.raises(TypeError):
-        formats.render({"x": SimpleNamespace()})
+        json_text.write({"x": SimpleNamespace()})

@@ -9,7 +9,7 @@ from django.http import HttpResponse, JsonResponse
 from django.test import Client, RequestFactory
 from django.urls import path
 
-from config.kernel.desk import middleware, problems
+from config.doors import middleware, problems
 from config.kernel.flow import context
 from config.kernel.flow.errors import NotFound
 from config.kernel.watch import metrics

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.kernel.desk.api import Collection, IdempotencyKey, View
+from config.doors.api import Collection, IdempotencyKey, View
 from config.kernel.flow import clock
 from config.kernel.models import Event
 from webhooks.api.deliveries import send_test_event

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.kernel.desk.api import Collection, IdempotencyKey, View
+from config.doors.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import Conflict
 from webhooks.api.endpoints import MANAGE, read, step
 from webhooks.api.filters import PeriodFilter

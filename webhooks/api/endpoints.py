@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from config.kernel.desk.api import Collection, IdempotencyKey, View
+from config.doors.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import NotFound
 from config.kernel.models import Event
 from webhooks.api.serializers.deliveries import CountOut, ReplayIn, ReplayOut

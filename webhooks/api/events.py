@@ -10,8 +10,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.doors.api import Collection, View
 from config.kernel.desk import options
-from config.kernel.desk.api import Collection, View
 from config.kernel.flow import events
 from config.kernel.flow.errors import NotFound, TooLarge
 from config.kernel.models import Event, EventType

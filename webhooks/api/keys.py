@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.kernel.desk.api import View
+from config.doors.api import View
 from config.kernel.flow.errors import NotFound
 from webhooks.models import Endpoint
 from webhooks.services import endpoints

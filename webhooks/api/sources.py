@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from config.kernel.desk.api import Collection, IdempotencyKey, View
+from config.doors.api import Collection, IdempotencyKey, View
 from webhooks.api.endpoints import MANAGE, read, step
 from webhooks.api.filters import PeriodFilter
 from webhooks.api.serializers.endpoints import SecretIn, SecretOut

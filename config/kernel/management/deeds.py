@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, ProgrammingError
 from django.utils.dateparse import parse_datetime
-from rest_framework.exceptions import ParseError
 
-from config.kernel.desk.formats import read, render
 from config.kernel.flow import clock, context
-from config.kernel.flow.errors import StewardError
+from config.kernel.flow.errors import InvalidInput, StewardError
+from config.kernel.language import json_text
 
 T = TypeVar("T")
 BAR = 30
@@ -53,7 +52,7 @@ class DeedCommand(BaseCommand):
         except (OperationalError, ProgrammingError) as error:
             said = str(error).strip().partition("\n")[0]
             raise CommandError(f"The database cannot be used: {said}. `manage.py doctor` says what is missing.") from None
-        self.stdout.write(render(answer).decode() if given["as_json"] else as_text(answer))
+        self.stdout.write(json_text.write(answer).decode() if given["as_json"] else as_text(answer))
 
 
 def as_text(answer: Any) -> str:
@@ -95,9 +94,9 @@ def number(least: float, most: float, *, kind: type[int] | type[float] = int) ->
 def json_object(text: str) -> dict[str, Any]:
     """An argument that is a JSON object."""
     try:
-        found = read(text.encode(errors="surrogateescape"), what="it")
-    except ParseError as error:
-        raise argparse.ArgumentTypeError(str(error.detail).rstrip(".")) from None
+        found = json_text.read(text.encode(errors="surrogateescape"), what="it")
+    except InvalidInput as error:
+        raise argparse.ArgumentTypeError(error.message.rstrip(".")) from None
     if not isinstance(found, dict):
         raise argparse.ArgumentTypeError("it must be a JSON object, names and values in curly brackets")
     return found
@@ -132,4 +131,4 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, str):
         return value
-    return clock.text(value) if isinstance(value, datetime) else render(value).decode()
+    return clock.text(value) if isinstance(value, datetime) else json_text.write(value).decode()

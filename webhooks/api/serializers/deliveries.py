@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.kernel.desk.api import ModelSerializer
+from config.doors.api import ModelSerializer
 from webhooks.api.serializers.fields import Items
 from webhooks.enums import DeliveryStatus, ErrorCode, ReplayStatus
 from webhooks.models import Attempt, Delivery, Replay

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.kernel.desk.api import ModelSerializer
+from config.doors.api import ModelSerializer
 from config.kernel.models import Event, EventType
 from webhooks.api.serializers.fields import Items, ObjectField
 from webhooks.models import Delivery

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.kernel.desk.api import ModelSerializer
+from config.doors.api import ModelSerializer
 from webhooks.api.serializers.fields import ObjectField, UpperOrLower
 from webhooks.enums import Preset, ReceiptStatus, SourceStatus
 from webhooks.models import Receipt, Source

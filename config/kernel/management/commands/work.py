@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.kernel.desk.formats import render
 from config.kernel.flow import clock, jobs
+from config.kernel.language import json_text
 from config.kernel.plugins.contracts import duties
 
 
@@ -21,11 +21,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **given: Any) -> None:
         if not given["duty"]:
             found = {key: duty.due_count(clock.now()) for key, duty in duties.all().items()}
-            self.stdout.write(render(found).decode() if given["as_json"] else "\n".join(f"{key}: {due} due" for key, due in found.items()))
+            self.stdout.write(
+                json_text.write(found).decode() if given["as_json"] else "\n".join(f"{key}: {due} due" for key, due in found.items())
+            )
             return
         try:
             duties.get(given["duty"])
         except KeyError as error:
             raise CommandError(str(error.args[0])) from None
         done = jobs.work(given["duty"])
-        self.stdout.write(render({"duty": given["duty"], "done": done}).decode() if given["as_json"] else f"{given['duty']}: {done} done.")
+        self.stdout.write(
+            json_text.write({"duty": given["duty"], "done": done}).decode() if given["as_json"] else f"{given['duty']}: {done} done."
+        )

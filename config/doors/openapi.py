@@ -8,9 +8,9 @@ from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import AllowAny
 
+from config.doors import idempotency
+from config.doors.problems import MEDIA_TYPE
 from config.kernel.desk import permissions
-from config.kernel.desk.problems import MEDIA_TYPE
-from config.kernel.limits import idempotency
 
 PROBLEM: dict[str, Any] = {
     "type": "object",

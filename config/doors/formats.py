@@ -1,43 +1,16 @@
 """How the API writes and reads: JSON, negotiation, pages. Named in the settings, so it imports no view of REST framework."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-import orjson
 from django.http import Http404
-from django.utils.functional import Promise
 from rest_framework.exceptions import NotAcceptable, ParseError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
-from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
-
-MAX_DEPTH, WRITABLE_DEPTH = 200, 254  # levels of JSON: what we take, what orjson can write
-_NUL = b"\\u0000"
-_WRITE = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS
-
-
-def render(data: Any) -> bytes:
-    """JSON bytes; times as `2026-01-31T12:00:00.000Z`. Nothing for None."""
-    return b"" if data is None else orjson.dumps(data, default=_plain, option=_WRITE)
-
-
-def read(raw: bytes, *, what: str = "The body") -> Any:
-    """The value of JSON bytes that can be stored and shown again. Raises ParseError that says what is wrong where."""
-    try:
-        data = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        raise ParseError(f"{what} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from None
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_too_deep(data):
-        raise ParseError(f"{what} is nested deeper than {MAX_DEPTH} levels. Send something flatter.")
-    # Without the escaped backslashes, what is left is the character itself.
-    if _NUL in raw and _NUL in raw.replace(b"\\\\", b""):
-        raise ParseError(f"{what} holds a NUL character (\\u0000), which cannot be stored. Leave it out.")
-    return data
+from config.kernel.language import json_text
 
 
 class Renderer(BaseRenderer):
@@ -49,11 +22,11 @@ class Renderer(BaseRenderer):
     render_style = "binary"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        return render(data)
+        return json_text.write(data)
 
 
 class Parser(BaseParser):
-    """JSON, an object unless the view says `body_types = (dict, list)`. Raises ParseError that says what is wrong where."""
+    """JSON, an object unless the view says `body_types = (dict, list)`. Raises InvalidInput or ParseError that says what is wrong where."""
 
     media_type = "application/json"
 
@@ -61,7 +34,7 @@ class Parser(BaseParser):
         where = parser_context or {}
         request = where.get("request")
         # Through the request, because only its `body` keeps to DATA_UPLOAD_MAX_MEMORY_SIZE.
-        data = read(request._request.body if request is not None else stream.read())
+        data = json_text.read(request._request.body if request is not None else stream.read())
         allowed: tuple[type, ...] = getattr(where.get("view"), "body_types", (dict,))
         if not isinstance(data, allowed):
             wanted = " or ".join("an object" if kind is dict else "a list" for kind in allowed)
@@ -110,26 +83,5 @@ class Pages(LimitOffsetPagination):
         return int(given)
 
 
-def _is_too_deep(data: Any) -> bool:
-    # orjson writes 254 levels and no more; those that must stay free are put around the value.
-    for _ in range(WRITABLE_DEPTH - MAX_DEPTH):
-        data = [data]
-    try:
-        orjson.dumps(data)
-    except orjson.JSONEncodeError:
-        return True
-    return False
-
-
 def _kind(data: Any) -> str:
     return {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}.get(type(data), "a number")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return clock.text(value)
-    if isinstance(value, Decimal | Promise):
-        return str(value)
-    if isinstance(value, set | frozenset | tuple):
-        return sorted(value) if isinstance(value, set | frozenset) else list(value)
-    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

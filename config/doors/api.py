@@ -1,5 +1,5 @@
 """What every API view stands on: view classes, serializers, idempotency. Used by `api/` of each app.
-How it speaks is in `formats` and `problems`, how often it may be asked in `limits.throttles`: the settings name those."""
+How it speaks is in `formats` and `problems`, how often it may be asked in `throttles`: the settings name those."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,8 +10,8 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from config.kernel.desk.formats import render
-from config.kernel.limits import idempotency
+from config.doors import idempotency
+from config.kernel.language import json_text
 
 
 class Moment(serializers.DateTimeField):
@@ -54,4 +54,4 @@ class IdempotencyKey:
         super().initial(request, *args, **values)  # type: ignore[misc]
         if request.method == "POST" and idempotency.HEADER in request.headers:
             # An instance lives for one request; DRF looks its handler up after this.
-            self.post = partial(idempotency.once, self.post, render)
+            self.post = partial(idempotency.once, self.post, json_text.write)

@@ -10,7 +10,7 @@ from time import perf_counter
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
-from config.kernel.desk import problems
+from config.doors import problems
 from config.kernel.flow import context
 from config.kernel.watch import metrics
 
