@@ -103,6 +103,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Django apps of your own that hold plug-ins, by comma: their actions, samplers, processors … are found by file name.
+STEWARD_APPS = env.list("STEWARD_APPS", default=[])
+INSTALLED_APPS[-2:-2] = STEWARD_APPS
+
 # --- where state lives ------------------------------------------------------------------------
 DATABASE_URL = env("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'steward.sqlite3'}")
 DATABASES = {"default": database(DATABASE_URL)}
@@ -236,6 +240,12 @@ STEWARD_TRUSTED_TARGETS = env.list("STEWARD_TRUSTED_TARGETS", default=[])
 if EMBEDDED:
     # The inbox of the one-process set-up is on this very address; nothing else on this machine is let through.
     STEWARD_TRUSTED_TARGETS = [*STEWARD_TRUSTED_TARGETS, f"http://127.0.0.1:{PORT}"]
+
+# --- what may be run and written on this machine -------------------------------------------------
+# A JSON file outside of the database: name → argv, working folder, user. Rows choose by name; without it nothing is run.
+STEWARD_COMMANDS_FILE = env("STEWARD_COMMANDS_FILE", default="")
+# Folders by comma in which actions may remove and write files; links and `..` are resolved at each use.
+STEWARD_WRITABLE_ROOTS = env.list("STEWARD_WRITABLE_ROOTS", default=[])
 
 # --- the outside world, all optional ----------------------------------------------------------
 GITHUB_WEBHOOK_SECRET = env("GITHUB_WEBHOOK_SECRET", default="")

@@ -93,6 +93,8 @@ def validate(name: str, value: Any) -> Any:
     declared = _declared(name)
     try:
         found = kinds.read(value, declared["kind"], low=declared.get("min"), high=declared.get("max"))
+        if "choices" in declared and found not in declared["choices"]:
+            raise ValueError(f"it must be one of {', '.join(declared['choices'])}")
     except ValueError as error:
         raise InvalidInput(f"{name} cannot be {value!r}: {error}.", fields={"value": [f"{name}: {error}."]}) from None
     return found

@@ -1,12 +1,15 @@
 """Kernel rows, one file per kind."""
 
+from config.kernel.models.acts import Approval, Invocation, Slot
 from config.kernel.models.event import Event, EventType, RouteFailure
 from config.kernel.models.idempotency import IdempotencyKey
 from config.kernel.models.limits import Breaker, Bucket, Lease
+from config.kernel.models.series import Rollup, Snapshot
 from config.kernel.models.watch import ApiToken, AuditRecord, Component, Notification, Option, Permission, Tally
 
 __all__ = [
     "ApiToken",
+    "Approval",
     "AuditRecord",
     "Breaker",
     "Bucket",
@@ -14,10 +17,14 @@ __all__ = [
     "Event",
     "EventType",
     "IdempotencyKey",
+    "Invocation",
     "Lease",
     "Notification",
     "Option",
     "Permission",
+    "Rollup",
     "RouteFailure",
+    "Slot",
+    "Snapshot",
     "Tally",
 ]

@@ -1,0 +1,24 @@
+"""What a sampler offers: numbers that are worth keeping, and what they mean. It lives in `<app>/samplers/<name>.py`."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from config.kernel.language.facts import Fact
+from config.kernel.plugins.registry import Registry
+
+
+class Sampler:
+    """Measures a few things at once, every AUTOMATION_CHECK_INTERVAL seconds."""
+
+    title: ClassVar[str] = ""
+
+    def facts(self) -> Sequence[Fact]:
+        """What it may measure: the names that conditions, charts and the API know, with unit and meaning. Asked anew now and then."""
+        raise NotImplementedError
+
+    def measure(self) -> Mapping[str, float]:
+        """Name → value now. What cannot be measured is left out: a gap, never a zero. Must end within two seconds."""
+        raise NotImplementedError
+
+
+samplers: Registry[Sampler] = Registry("samplers", one_file_each=True)
