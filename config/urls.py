@@ -15,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("config.dashboard.urls")),
     path("", include("webhooks.urls")),
+    path("", include("automation.urls")),
+    path("", include("healing.urls")),
 ]
 
 handler400 = problems.bad_request

@@ -1,0 +1,1 @@
+"""Rows of the app automation, one file per kind."""

@@ -1,0 +1,1 @@
+"""Rows of the app healing, one file per kind."""
