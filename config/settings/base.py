@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "django_celery_results",
     "django_htmx",
     "config.kernel",
+    "config.acts",
     "webhooks",
     "automation",
     "workflows",

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.pure
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [
     document
-    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "config/kernel/README.md", "clients/python/*.md", "deploy/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "*/README.md", "config/*/README.md", "clients/python/*.md", "deploy/**/*.md")
     for document in sorted(ROOT.glob(pattern))
     if not {".venv", "var", "node_modules"} & set(document.relative_to(ROOT).parts)
 ]
@@ -70,7 +70,7 @@ def test_the_example_environment_names_what_the_settings_read_and_nothing_else()
     assert named == environment.setting_names()
 
 
-@pytest.mark.parametrize("folder", ["webhooks", "automation", "workflows", "healing", "config/kernel"])
+@pytest.mark.parametrize("folder", ["webhooks", "automation", "workflows", "healing", "config/kernel", "config/acts"])
 def test_every_app_says_what_to_read_before_working_on_it(folder):
     assert "| Working on | Read |" in (ROOT / folder / "README.md").read_text()
 

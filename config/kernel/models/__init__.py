@@ -1,6 +1,5 @@
 """Kernel rows, one file per kind."""
 
-from config.kernel.models.acts import Approval, Invocation, Slot
 from config.kernel.models.event import Event, EventType, RouteFailure
 from config.kernel.models.idempotency import IdempotencyKey
 from config.kernel.models.limits import Breaker, Bucket, Lease
@@ -9,7 +8,6 @@ from config.kernel.models.watch import ApiToken, AuditRecord, Component, Notific
 
 __all__ = [
     "ApiToken",
-    "Approval",
     "AuditRecord",
     "Breaker",
     "Bucket",
@@ -17,14 +15,12 @@ __all__ = [
     "Event",
     "EventType",
     "IdempotencyKey",
-    "Invocation",
     "Lease",
     "Notification",
     "Option",
     "Permission",
     "Rollup",
     "RouteFailure",
-    "Slot",
     "Snapshot",
     "Tally",
 ]

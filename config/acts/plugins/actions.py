@@ -1,5 +1,5 @@
 """What an action offers, and the registry that holds them all.
-An action lives in `<app>/actions/<name>.py`; `kernel.acts.invocations` calls it."""
+An action lives in `<app>/actions/<name>.py`; `acts.running.invocations` calls it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

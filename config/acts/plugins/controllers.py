@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from config.acts.plugins.actions import NoParameters
 from config.kernel.flow.outcomes import Outcome
-from config.kernel.plugins.actions import NoParameters
 from config.kernel.plugins.registry import Registry
 
 

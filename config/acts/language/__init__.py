@@ -1,0 +1,1 @@
+"""Conditions: how they are read, checked and judged."""

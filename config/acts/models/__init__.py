@@ -1,0 +1,5 @@
+"""Rows of acts, one file per kind."""
+
+from config.acts.models.calls import Approval, Invocation, Slot
+
+__all__ = ["Approval", "Invocation", "Slot"]

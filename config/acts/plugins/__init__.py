@@ -1,0 +1,1 @@
+"""What a plug-in that does something promises: actions, controllers, processors."""

@@ -1,0 +1,1 @@
+"""From asking for an action to its outcome."""
