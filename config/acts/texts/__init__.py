@@ -1,0 +1,1 @@
+"""Texts and parameters with values put in: `${name}` and templates of messages."""
