@@ -95,14 +95,17 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     from django.core.cache import cache
 
-    from config.doors import throttles
+    from config.doors import presence, throttles
     from config.kernel.desk import options
     from config.kernel.flow import event_types
+    from config.kernel.series import known
     from webhooks.services import sources
 
     cache.clear()
     event_types.forget()
+    known.forget()
     options.forget()
+    presence.forget()
     throttles.forget()
     sources.forget()
     yield

@@ -9,8 +9,9 @@ from time import perf_counter
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.functional import SimpleLazyObject
 
-from config.doors import problems
+from config.doors import presence, problems
 from config.kernel.flow import context
 from config.kernel.watch import metrics
 
@@ -72,7 +73,10 @@ class Actor:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with context.using(ip=client_ip(request), actor=_user_name(request)):
-            return self.get_response(request)
+            response = self.get_response(request)
+        if not request.path_info.startswith((*UNCOUNTED, *INBOUND)):
+            _note_presence(request)
+        return response
 
 
 def client_ip(request: HttpRequest) -> str:
@@ -105,6 +109,15 @@ def _user_name(request: HttpRequest) -> str:
     if request.path_info.startswith(INBOUND) or settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return "anonymous"
     return request.user.get_username() or "anonymous"
+
+
+def _note_presence(request: HttpRequest) -> None:
+    """Whoever is known by now: the session's user, or the owner of the token, whom the API has put into the request."""
+    user = getattr(request, "user", None)
+    if isinstance(user, SimpleLazyObject) and settings.SESSION_COOKIE_NAME not in request.COOKIES:
+        return
+    if user is not None and user.is_authenticated and user.pk:
+        presence.seen(user.pk)
 
 
 @lru_cache(maxsize=1024)

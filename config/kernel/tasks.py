@@ -8,11 +8,12 @@ from celery import shared_task, signals
 from config.kernel import duties
 from config.kernel.flow import context, events, jobs, leases, routing, tidy
 from config.kernel.flow.errors import capture
+from config.kernel.series import rollups, sampling
 from config.kernel.wire import redact
 
 log = logging.getLogger("kernel.tasks")
 
-__all__ = ["duties", "routing", "sweep", "tidy", "work"]
+__all__ = ["duties", "rollups", "routing", "sampling", "sweep", "tidy", "work"]
 
 
 @shared_task(name="kernel.work", ignore_result=True)

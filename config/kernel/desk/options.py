@@ -2,7 +2,7 @@
 Read by every room (`options.get`); changed by the admin, the API and the command `options`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,6 +44,7 @@ class _Cache:
 
 
 _cache = _Cache()
+_followers: dict[str, list[Callable[[], None]]] = {}
 # An attribute of the connection: its open transaction has changed options and may still be rolled back.
 _UNCOMMITTED = "_steward_options_uncommitted"
 
@@ -73,6 +74,11 @@ def clear(name: str, user: User | None = None) -> Any:
         if Option.objects.filter(name=name).delete()[0]:
             _after_change(name, before, default, user)
     return default
+
+
+def when_changed(name: str, do: Callable[[], None]) -> None:
+    """Have `do` called in the transaction that changes this option, in whichever process that is."""
+    _followers.setdefault(name, []).append(do)
 
 
 def all() -> list[Shown]:
@@ -160,6 +166,8 @@ def _after_change(name: str, before: Any, after: Any, user: User | None) -> None
     transaction.on_commit(forget)
     if before == after:
         return
+    for do in _followers.get(name, ()):
+        do()
     change = {"before": _safe(name, before), "after": _safe(name, after)}
     actor = user.get_username() if user else context.current().actor
     with context.using(actor=actor):

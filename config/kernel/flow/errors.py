@@ -1,6 +1,7 @@
 """Errors that say whether trying again makes sense. The raiser knows; nobody reads the text to find out."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,15 +103,24 @@ class Captured:
     error: Exception | None = None
 
 
+_logged: dict[tuple[str, str], float] = {}
+
+
 @contextmanager
-def capture(name: str, /, **ids: object) -> Iterator[Captured]:
+def capture(name: str, /, *, log_every_seconds: float = 0, **ids: object) -> Iterator[Captured]:
     """Run a block whose failure must not stop the loop around it: the one broad except of the house.
 
-    The error is logged under the fixed `name` with the given ids and left in `.error`.
+    The error is logged under the fixed `name` with the given ids and left in `.error`. With `log_every_seconds` the same name and ids are
+    logged no more often than that, by this process.
     """
     caught = Captured()
     try:
         yield caught
     except Exception as error:
         caught.error = error
+        if log_every_seconds:
+            key, now = (name, str(ids)), time.monotonic()
+            if now - _logged.get(key, float("-inf")) < log_every_seconds:
+                return
+            _logged[key] = now
         log.exception(name, extra={"context": {key: str(value) for key, value in ids.items()}})

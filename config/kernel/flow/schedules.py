@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
+from config.kernel.desk import options
+
 # Marks a row as ours; a row whose description a person changed, or any other part of it, is not written again.
 OURS = "Built in."
 
@@ -21,14 +23,18 @@ class Periodic:
     crontab: str = ""
     args: list[str] = field(default_factory=list)
     about: str = ""
+    option: str = ""
 
 
 _declared: dict[str, Periodic] = {}
 
 
-def every(seconds: float, name: str, *, task: str = "kernel.work", args: tuple[str, ...] = (), about: str = "") -> None:
-    """Declare a task that runs every `seconds`; for a duty, `args` is its key."""
-    _declared[name] = Periodic(name, task, seconds=seconds, args=list(args), about=about)
+def every(seconds: float, name: str, *, task: str = "kernel.work", args: tuple[str, ...] = (), about: str = "", option: str = "") -> None:
+    """Declare a task that runs every `seconds`; for a duty, `args` is its key. With a live `option` its value is the interval."""
+    if option:
+        about = f"{about} Its interval is the option {option}, wherever that is changed."
+        options.when_changed(option, follow)
+    _declared[name] = Periodic(name, task, seconds=seconds, args=list(args), about=about, option=option)
 
 
 def daily(crontab: str, name: str, *, task: str = "kernel.work", args: tuple[str, ...] = (), about: str = "") -> None:
@@ -46,6 +52,17 @@ def load() -> int:
     return made
 
 
+def follow() -> None:
+    """Give the rows whose interval is an option its present value. Called when one changed, and by beat when it starts."""
+    for one in _declared.values():
+        values = _values(one) if one.option else {}
+        for row in (
+            PeriodicTask.objects.filter(name=one.name, description__startswith=OURS).exclude(interval=values["interval"]) if values else ()
+        ):
+            row.interval, row.expire_seconds = values["interval"], values["expire_seconds"]
+            row.save()  # its signal tells a running beat
+
+
 def _values(one: Periodic) -> dict[str, Any]:
     values: dict[str, Any] = {"task": one.task, "args": json.dumps(one.args), "description": f"{OURS} {one.about}".strip()}
     if one.crontab:
@@ -54,9 +71,10 @@ def _values(one: Periodic) -> dict[str, Any]:
         values["crontab"] = CrontabSchedule.objects.get_or_create(**fields, timezone=settings.TIME_ZONE)[0]
         values["expire_seconds"] = 3600
     else:
-        values["interval"] = IntervalSchedule.objects.get_or_create(every=max(1, round(one.seconds)), period=IntervalSchedule.SECONDS)[0]
+        seconds = max(1, round(options.get(one.option) if one.option else one.seconds))
+        values["interval"] = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)[0]
         # A message that is older than its interval is of no use: the next one says the same.
-        values["expire_seconds"] = max(1, round(one.seconds))
+        values["expire_seconds"] = seconds
     return values
 
 

@@ -15,6 +15,7 @@ from django.db import close_old_connections
 from django_celery_beat.schedulers import DatabaseScheduler
 from waitress.server import create_server
 
+from config.kernel.flow import schedules
 from config.kernel.flow.errors import capture
 from config.kernel.management import bodies
 
@@ -176,6 +177,7 @@ class Beat(Part):
         while not self.stopped.is_set():
             with capture("beat.loop_failed"):
                 close_old_connections()
+                schedules.follow()
                 self.service = Service(app=get_current_app(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=Schedule)
                 if not self.stopped.is_set():
                     self.service.start()

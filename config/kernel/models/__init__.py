@@ -3,7 +3,7 @@
 from config.kernel.models.event import Event, EventType, RouteFailure
 from config.kernel.models.idempotency import IdempotencyKey
 from config.kernel.models.limits import Breaker, Bucket, Lease
-from config.kernel.models.series import Rollup, Snapshot
+from config.kernel.models.series import Presence, Rollup, Snapshot
 from config.kernel.models.watch import ApiToken, AuditRecord, Component, Notification, Option, Permission, Tally
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Notification",
     "Option",
     "Permission",
+    "Presence",
     "Rollup",
     "RouteFailure",
     "Snapshot",

@@ -1,5 +1,6 @@
-"""What was measured: all values of one tick together, and what is kept of them later."""
+"""What was measured: all values of one tick together, what is kept of them later, and who was here."""
 
+from django.conf import settings
 from django.db import models
 
 
@@ -8,6 +9,8 @@ class Snapshot(models.Model):
 
     at = models.DateTimeField(unique=True)
     values = models.JSONField(help_text="Name → number.")
+    measured_at = models.DateTimeField(null=True, blank=True, help_text="When the counters were read: rates are over the time since.")
+    counters = models.JSONField(default=dict, blank=True, help_text="What counters stood at, for the next tick; emptied soon after.")
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S}"
@@ -31,3 +34,16 @@ class Rollup(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.at:%Y-%m-%d %H:%M}"
+
+
+class Presence(models.Model):
+    """When a person, or a program with that person's token, last asked for something; up to a minute behind."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presence")
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "presences"
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.seen_at:%Y-%m-%d %H:%M}"

@@ -56,6 +56,7 @@ class _Memory:
 
 _memory = _Memory()
 _gauges: dict[str, Gauge] = {}
+_also: list[Callable[[], None]] = []
 
 
 def count(name: str, amount: float = 1, **labels: str) -> None:
@@ -90,8 +91,15 @@ def gauge(name: str, help_text: str, *, label: str = "") -> Callable[[Callable[[
     return add
 
 
+def also_at_flush(write: Callable[[], None]) -> None:
+    """Have `write` called whenever counts are written. It must not raise."""
+    _also.append(write)
+
+
 def flush() -> int:
     """Write this process's increments; how many rows were touched. When the database is away they are kept for the next time."""
+    for write in _also:
+        write()
     with _memory.lock:
         taken, _memory.increments = _memory.increments, defaultdict(float)
         observed, _memory.durations = _memory.durations, defaultdict(list)
