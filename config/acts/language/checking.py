@@ -253,10 +253,10 @@ class Weigher:
             case Call(function=function, subject=subject, argument=Node() as argument):
                 return f"{self._code(subject, 'text')}.{function}({self._code(argument, 'text')})"
             case Sum(sign=sign, left=left, right=right):
-                below = self._code(right, "number")
+                above, below = self._code(left, "number"), self._code(right, "number")
                 # Divided by nothing is unknown, not endless: the engine's double('') fails.
                 below = f"({below} == 0.0 ? double('') : {below})" if sign == "/" else below
-                return f"({self._code(left, 'number')} {sign} {below})"
+                return f"({above} {sign} {below})"
         raise TypeError(f"{type(node).__name__} has no code")
 
     def _place(self, name: Name, asked: str) -> str:

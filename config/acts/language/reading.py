@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import lru_cache
 
-from config.acts.language import literals
+from config.acts.language import literals, tree
 from config.acts.language.tokens import Token, cut, problem
 from config.acts.language.tree import Call, Compare, Items, Literal, Logic, Name, Node, Not, Sum
 
@@ -138,7 +138,8 @@ class _Reader:
         if token.kind == "number":
             return literals.number(self.source, token)
         if token.kind == "text":
-            return self.methods(Literal(token.start, token.end, literals.text(self.source, token), token.raw))
+            text = literals.text(self.source, token)
+            return self.methods(Literal(token.start, token.end, text, tree.quoted(text)))
         if token.kind == "name":
             return self.named(token)
         if token.raw == "(":

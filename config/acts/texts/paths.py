@@ -14,7 +14,7 @@ from config.kernel.language import json_text
 
 DEPTH, CHARACTERS = 64, 1_000_000  # levels of a parameter; characters that all its texts may grow to
 _FIELD = re.compile(r"\$(?P<escaped>\$)?\{(?P<path>[^{}]*)(?P<end>\}?)")
-_STEP = re.compile(r"(?:^|\.)(?P<name>[A-Za-z_][\w-]*|(?<=\.)\d{1,6})|\[(?P<number>\d{1,6})\]|\['(?P<quoted>[^'\\]+)'\]", re.ASCII)
+_STEP = re.compile(r"(?:^|(?<=.)\.)(?P<name>[A-Za-z_][\w-]*|(?<=\.)\d{1,6})|\[(?P<number>\d{1,6})\]|\['(?P<quoted>[^'\\]+)'\]", re.ASCII)
 
 
 def fill(value: Any, facts: Mapping[str, Any]) -> Any:
