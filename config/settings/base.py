@@ -259,6 +259,9 @@ METRICS_TOKEN = env("METRICS_TOKEN", default="")
 # How often a process adds its counts to the shared tallies; 0 leaves it to the end of a batch.
 METRICS_FLUSH_SECONDS = env.float("METRICS_FLUSH_SECONDS", default=5.0)
 ENABLE_TRACING = env.bool("ENABLE_TRACING", default=True)
+# A Prometheus server whose values become series of ours: PROMETHEUS_QUERIES, a live option, says which.
+PROMETHEUS_URL = env("PROMETHEUS_URL", default="").rstrip("/")
+PROMETHEUS_TOKEN = env("PROMETHEUS_TOKEN", default="")
 JAEGER_ENDPOINT = env("JAEGER_ENDPOINT", default="")
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)

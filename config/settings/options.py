@@ -276,6 +276,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "unit": "min",
         "help": "Who asked for a page or an API answer within this long is an active user.",
     },
+    "PROMETHEUS_QUERIES": {
+        "kind": list,
+        "default": [],
+        "unit": "",
+        "help": "Series that PROMETHEUS_URL is asked for at each sample, as name=promql; where a query holds a comma, the list is JSON.",
+    },
     "EXECUTION_RETENTION_DAYS": {
         "kind": int,
         "default": 30,

@@ -76,6 +76,12 @@ def totals() -> dict[str, Any]:
     }
 
 
+def waiting() -> dict[str, int]:
+    """`pending`: deliveries that are not ended; `dead`: those that were given up and are still kept. One statement on an index."""
+    rows = Delivery.objects.filter(status__in=(*OPEN_STATUSES, DeliveryStatus.DEAD))
+    return rows.aggregate(pending=COUNTS["pending"], dead=COUNTS["dead"])
+
+
 def of_endpoint(endpoint: Endpoint) -> dict[str, Any]:
     """Counts of one endpoint's deliveries, with `success_rate` (0 to 1) and `average_response_time` (seconds)."""
     counts = _counts(Delivery.objects.filter(endpoint=endpoint))

@@ -19,8 +19,8 @@ class Sampler:
         A name with a part in angle brackets, `queues.<name>.depth`, is a family."""
         raise NotImplementedError
 
-    def measure(self) -> Mapping[str, float]:
-        """Name → value now. What cannot be measured is left out: a gap, never a zero. Must end within two seconds.
+    def measure(self) -> Mapping[str, float | None]:
+        """Name → value now. What cannot be measured is left out, or None: a gap, never a zero. Must end within two seconds.
         Rates: `kernel.series.window.current()`."""
         raise NotImplementedError
 

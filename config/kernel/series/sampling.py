@@ -58,14 +58,14 @@ def tick(now: datetime) -> bool:
     return True
 
 
-def measure(between: window.Window) -> dict[str, float]:
+def measure(between: window.Window) -> dict[str, float | None]:
     """What all samplers say now, each in its own thread. One that fails or is late leaves a gap in its names, and only there."""
     window.enter(between)
     asked = [_ask(key, sampler) for key, sampler in samplers.all().items()]
     end = time.monotonic() + DEADLINE_SECONDS
     for one in asked:
         one.thread.join(max(0.0, end - time.monotonic()))
-    values: dict[str, float] = {}
+    values: dict[str, float | None] = {}
     for one in sorted(asked, key=lambda one: one.sampler.overrides):
         if one.thread.is_alive():
             with capture("sampler.late", log_every_seconds=LOG_SECONDS, sampler=one.key):
@@ -83,7 +83,7 @@ class _Asked:
     def __init__(self, key: str, sampler: Sampler) -> None:
         self.key, self.sampler = key, sampler
         self.names: tuple[str, ...] = ()
-        self.answer: Mapping[str, float] = {}
+        self.answer: Mapping[str, float | None] = {}
         self.thread = threading.Thread(target=contextvars.copy_context().run, args=(self.run,), name="sampler", daemon=True)
 
     def run(self) -> None:

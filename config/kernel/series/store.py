@@ -41,7 +41,7 @@ def floor(moment: datetime, seconds: int) -> datetime:
     return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
 
 
-def record(values: Mapping[str, float], at: datetime | None = None) -> datetime:
+def record(values: Mapping[str, float | None], at: datetime | None = None) -> datetime:
     """Keep what was measured at `at` (now: the present tick); values of the same moment are merged. What is no finite number is
     left out. Returns the moment."""
     from config.kernel.series import rollups
@@ -68,7 +68,7 @@ def write(row: Snapshot) -> bool:
     return True
 
 
-def cleaned(values: Mapping[str, float]) -> dict[str, float]:
+def cleaned(values: Mapping[str, float | None]) -> dict[str, float]:
     """Without what JSON and a chart cannot hold."""
     return {name[:128]: value for name, value in values.items() if isinstance(value, int | float) and math.isfinite(value)}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from config.kernel.models import Tally
+from config.kernel.watch.metric_names import BUCKETS
 
 Counters = dict[str, float]
 
@@ -39,6 +40,23 @@ class Window:
         """The same in a second."""
         rise = self.increase(name, **labels)
         return None if rise is None else rise / self.seconds
+
+    def mean(self, name: str) -> float | None:
+        """Mean seconds of the histogram `name` in this window; None when nothing was timed."""
+        count, total = self.increase(f"{name}_count"), self.increase(f"{name}_sum")
+        return total / count if count and total is not None else None
+
+    def quantile(self, name: str, share: float) -> float | None:
+        """The seconds that `share` of what was timed stayed below: linear inside of a bucket, as Prometheus' histogram_quantile."""
+        if not (whole := self.increase(f"{name}_count")):
+            return None
+        low, below = 0.0, 0.0
+        for bound in BUCKETS:
+            reached = self.increase(f"{name}_bucket", le=str(bound)) or 0.0
+            if reached >= share * whole:
+                return low + (bound - low) * (share * whole - below) / (reached - below)
+            low, below = bound, reached
+        return low
 
     def rise_of(self, name: str, value: float) -> float | None:
         """How much a counter of this machine rose, which the sampler reads itself; None the first time."""

@@ -1,0 +1,1 @@
+"""What webhooks measures of itself, one file a sampler."""
