@@ -1,5 +1,12 @@
-"""Every address of the app automation."""
+"""Every address of the app automation. Imports the doors."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from automation.api import urls as api
+from automation.dashboard import urls as dashboard
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api.canonical)),
+    *api.compatibility,
+    path("", include(dashboard)),
+]

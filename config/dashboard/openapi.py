@@ -32,6 +32,7 @@ TAGS: Mapping[str, str] = {
     "replays": "Past events sent again to an endpoint, with their progress.",
     "sources": "Who may send to us, and how each proves who it is.",
     "inbound": "What came in: accepted, ignored, duplicate or refused, and why. Senders post to `/in/{source}`.",
+    "metrics": "What is measured every interval: how it stands, and what it did.",
     "public-keys": "For receivers, without a token: the keys that ed25519 signatures are verified with.",
     "operation": "For machines that watch this one, without a login.",
     "compatibility": "The addresses and shapes that the requirements print, kept exactly. New programs use `/api/v1`.",

@@ -3,8 +3,10 @@
 Called by the template tags `bars`, `sparkline`, `strip` and `phases`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -109,6 +111,53 @@ def sparkline(values: Sequence[float], *, label: str = "") -> SafeString:
         points,
         points,
     )
+
+
+def line(
+    points: Sequence[Any], since: datetime, until: datetime, *, label: str, step: float, shown: Callable[[float], str], percent: bool
+) -> SafeString:
+    """Means as a line over the band of their extremes, with the scale at the left and the times below. Lines end where points are more
+    than two and a half `step` seconds apart; a percentage keeps its whole scale."""
+    low = min([0.0, *(point.low for point in points)])
+    high = 100.0 if percent else max((point.high for point in points), default=0.0) or 1.0
+    high = max([high, *(point.high for point in points)])
+    wide, tall = (until - since).total_seconds() or 1.0, (high - low) or 1.0
+
+    def place(at: datetime, value: float) -> str:
+        return f"{(at - since).total_seconds() / wide * 1000:.1f},{200 - (value - low) / tall * 200:.1f}"
+
+    drawn = []
+    for run in _runs(points, step):
+        band = [place(point.at, point.high) for point in run] + [place(point.at, point.low) for point in reversed(run)]
+        drawn.append(format_html('<polygon points="{}"/><polyline points="{}"/>', " ".join(band), _path(run, place)))
+    grid = format_html_join("", '<line x1="0" x2="1000" y1="{}" y2="{}"/>', ((y, y) for y in (0, 50, 100, 150, 200)))
+    scale = format_html_join("", "<span>{}</span>", ((shown(high - tall * share / 4),) for share in range(5)))
+    return format_html(
+        '<div class="plot"><div class="plot__scale" aria-hidden="true">{}</div><svg class="plot__lines" viewBox="0 0 1000 200" '
+        'preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg></div>',
+        scale,
+        label,
+        grid,
+        SafeString("".join(drawn)),
+    )
+
+
+def _path(run: Sequence[Any], place: Callable[[datetime, float], str]) -> str:
+    """One point alone is drawn as a short stroke, so that it is to be seen."""
+    found = [place(point.at, point.value) for point in run]
+    if len(found) == 1:
+        x, _, y = found[0].partition(",")
+        return f"{float(x) - 1:.1f},{y} {float(x) + 1:.1f},{y}"
+    return " ".join(found)
+
+
+def _runs(points: Sequence[Any], step: float) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    for point in points:
+        if not found or (step and (point.at - found[-1][-1].at).total_seconds() > 2.5 * step):
+            found.append([])
+        found[-1].append(point)
+    return found
 
 
 def strip(tones: Sequence[tuple[str, str]]) -> SafeString:

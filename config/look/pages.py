@@ -225,13 +225,15 @@ def since(request: HttpRequest, name: str = "since") -> datetime | None:
 
 
 def export(
-    request: HttpRequest, rows: "QuerySet[Any]", columns: Mapping[str, Callable[[Any], Any]], *, name: str
+    request: HttpRequest, rows: "QuerySet[Any] | Sequence[Any]", columns: Mapping[str, Callable[[Any], Any]], *, name: str
 ) -> HttpResponseBase | None:
-    """The list as a file when `?export=csv` or `json` asks for it, else None. At most EXPORT_LIMIT rows, newest first."""
+    """The list as a file when `?export=csv` or `json` asks for it, else None. At most EXPORT_LIMIT rows, in their order."""
     kind = request.GET.get("export", "")
     if kind not in ("csv", "json"):
         return None
-    found = ({title: value(row) for title, value in columns.items()} for row in rows[:EXPORT_LIMIT].iterator(chunk_size=500))
+    first = rows[:EXPORT_LIMIT]
+    each = first.iterator(chunk_size=500) if isinstance(first, QuerySet) else first
+    found = ({title: value(row) for title, value in columns.items()} for row in each)
     lines = _csv(list(columns), found) if kind == "csv" else _json(found)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8" if kind == "csv" else "application/json")
     response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'

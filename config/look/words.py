@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 NOTHING = "\N{EN DASH}"
 
 # Parts of our names that people do not write in lower case.
-SPELT = {"github": "GitHub", "api": "API", "sqlite": "SQLite", "postgresql": "PostgreSQL"}
+SPELT = {"github": "GitHub", "api": "API", "sqlite": "SQLite", "postgresql": "PostgreSQL", "cpu": "CPU", "p95": "95th percentile"}
 
 # Which colour and shape a state's word gets. A word that is missing here is drawn as `off`.
 TONES = {
@@ -92,6 +92,20 @@ def milliseconds(length: float | None) -> str:
         return f"{length / 1000:.2f} s"
     minutes, seconds = divmod(round(length / 1000), 60)
     return f"{minutes} min {seconds} s"
+
+
+def measured(value: float | None, unit: str = "") -> str:
+    """A measured value with its unit, as short as it stays true: `81.2 %`, `1.2 MB/s`, `38 ms`, `0.25 /s`, `12`."""
+    if value is None:
+        return NOTHING
+    if unit == "bytes":
+        return size(value)
+    if unit == "bytes/s":
+        return f"{size(value)}/s"
+    if unit == "s":
+        return milliseconds(value * 1000) if value else "0 s"
+    shown = f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
+    return f"{shown} {unit}".rstrip()
 
 
 def lasting(seconds: float | None) -> str:

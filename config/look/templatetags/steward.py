@@ -119,6 +119,18 @@ def number(amount: float | None) -> str:
 
 
 @register.filter
+def measured(value: float | None, unit: str = "") -> str:
+    """A measured value with its unit (`%`, `s`, `bytes`, `/s`, `bytes/s` or none): `{{ 0.038|measured:"s" }}` gives `38 ms`."""
+    return words.measured(value, unit)
+
+
+@register.simple_tag
+def line(points: Sequence[Any], *, since: datetime, until: datetime, unit: str = "", label: str = "", step: float = 0) -> SafeString:
+    """A large chart of points with `at, value, low, high`, from `since` to `until`; a gap is a gap."""
+    return charts.line(points, since, until, label=label, step=step, shown=lambda value: words.measured(value, unit), percent=unit == "%")
+
+
+@register.filter
 def json_pretty(value: Any) -> SafeString:
     """Indented and coloured JSON in a code block; what is no JSON is shown as it is."""
     return format_html('<pre class="code" tabindex="0">{}</pre>', words.json_html(value))

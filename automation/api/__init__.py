@@ -1,0 +1,1 @@
+"""The API of automation, one file a resource."""
