@@ -25,7 +25,10 @@ REDRAW = "_redraw"
 STORED = "Stored. Leave it empty to keep it."
 TEMPLATE = "components/parameters.html"
 
-Base = forms.Form if TYPE_CHECKING else object
+if TYPE_CHECKING:
+    Base = forms.Form
+else:
+    Base = object
 
 
 def choices_of(registry: Registry[Any], *, empty: str = "") -> list[tuple[str, str]]:
@@ -156,7 +159,7 @@ class DrawsParameters(Base):
             super().full_clean()
             return
         self._errors = ErrorDict()
-        self.cleaned_data = {}
+        self.cleaned_data: dict[str, Any] = {}
 
 
 def secrets_of(form: forms.BaseForm | type[forms.BaseForm]) -> Iterator[str]:
