@@ -149,6 +149,27 @@ def test_a_part_gives_text_value_need_unit_and_truth():
     assert (part.text, part.value, part.needs, part.unit, part.truth) == ("cpu_usage>80", 72.4, "> 80", "%", False)
 
 
+def test_a_part_is_stored_as_plain_json():
+    assert judge("cpu_usage>80 AND queue_depth > 3").record() == [
+        {
+            "text": "cpu_usage>80",
+            "value": 72.4,
+            "needs": "> 80",
+            "unit": "%",
+            "truth": False,
+            "sentence": "cpu_usage = 72.4 %, needs > 80 → false",
+        },
+        {
+            "text": "queue_depth > 3",
+            "value": None,
+            "needs": "> 3",
+            "unit": "",
+            "truth": None,
+            "sentence": "queue_depth: not known → unknown",
+        },
+    ]
+
+
 def test_every_part_is_judged_even_when_the_first_decides():
     judged = judge("queue_depth > 3 OR is_peak OR cpu_usage > 80")
     assert (judged.truth, [part.truth for part in judged.parts]) == (True, [None, True, False])
@@ -197,7 +218,8 @@ def test_duration_says_how_long_the_rest_must_hold(source, seconds, text):
 
 def test_a_field_called_duration_is_a_field():
     condition = conditions.check("data.duration > 5m", FACTS)
-    assert (condition.for_seconds, condition.names) == (0, {"data.duration"})
+    assert condition.for_seconds == 0
+    assert condition.names == {"data.duration"}
 
 
 def test_names_are_those_the_condition_uses():

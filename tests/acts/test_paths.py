@@ -18,7 +18,7 @@ FACTS = {**VALUES, **STEPS}
     [
         ("${cpu_usage}", 72.4),
         ("${is_peak}", True),
-        ("${data.pull_request}", VALUES["data"]["pull_request"]),
+        ("${data.pull_request}", {"draft": False, "title": "Fix the pump", "number": 12}),
         ("${data.nothing}", None),
         ("${ cpu_usage }", 72.4),
         ("at ${cpu_usage} %", "at 72.4 %"),

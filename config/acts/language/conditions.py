@@ -86,6 +86,10 @@ class Judged:
         """All parts in one line."""
         return "; ".join(part.sentence for part in self.parts)
 
+    def record(self) -> list[dict[str, Any]]:
+        """The parts as JSON, for the row of a verdict."""
+        return [{name: getattr(part, name) for name in ("text", "value", "needs", "unit", "truth", "sentence")} for part in self.parts]
+
 
 def check(source: str, catalogue: Mapping[str, Fact], *, open_paths: tuple[str, ...] = OPEN) -> Condition:
     """The condition, ready to be judged. Raises InvalidInput with place, reason and the nearest known name.
