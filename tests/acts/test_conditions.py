@@ -132,7 +132,7 @@ def test_quoted_text_is_left_alone(source):
             "memory_used / memory_limit > 0.5",
             "memory_used / memory_limit = 0.75, needs > 0.5 (memory_used = 3000000000, memory_limit = 4000000000) → true",
         ),
-        ("memory_used / data.zero > 1", "memory_used / data.zero > 1: cannot be told from these values → unknown"),
+        ("memory_used / data.zero > 1", "memory_used / data.zero > 1: the sum has no value → unknown"),
         ("size(labels) > 3", "size(labels) = 3, needs > 3 → false"),
         ("'q' in labels", "labels = a list of 3, needs to hold 'q' → false"),
         ("traffic_pattern.startsWith('x')", "traffic_pattern = bot, needs startsWith('x') → false"),
@@ -147,6 +147,32 @@ def test_a_part_says_why(source, sentence):
 def test_a_part_gives_text_value_need_unit_and_truth():
     part = judge("is_peak AND  cpu_usage>80").parts[1]
     assert (part.text, part.value, part.needs, part.unit, part.truth) == ("cpu_usage>80", 72.4, "> 80", "%", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("is_peak OR (cpu_usage  > 80)", "cpu_usage  > 80"),
+        ("is_peak OR ((memory_used + 1) * 2) > (memory_limit - 1)", "((memory_used + 1) * 2) > (memory_limit - 1)"),
+        ("is_peak OR not (cpu_usage  > 80)", "NOT cpu_usage > 80"),
+    ],
+)
+def test_the_text_of_a_part_is_whole(source, text):
+    assert judge(source).parts[1].text == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "data.n / data.zero != 0",
+        "1 / (data.n / data.zero) == 0",
+        "data.big * data.big > 1",
+        "data.big * data.big - data.big * data.big != 0",
+        "data.zero / data.zero != 1",
+    ],
+)
+def test_a_sum_without_a_value_is_unknown(source):
+    assert judge(source, {"data": {"n": 1, "zero": 0, "big": 1e308}}).truth is None
 
 
 def test_a_part_is_stored_as_plain_json():

@@ -40,7 +40,7 @@ def test_the_example_of_a_template_is_rendered():
 def test_the_limits_of_the_page_are_those_of_the_code():
     limits = (
         f"{tokens.SOURCE_BYTES:,} bytes; {conditions.PARTS} parts; {reading.DEPTH} levels of parentheses; "
-        f"{reading.ITEMS} items in a written list; "
+        f"{reading.ITEMS} items in a written list; {reading.SUMS} steps of arithmetic; "
         f"{expressions.PLACES} names of a part. Texts over {values.TEXT:,} characters and lists of over {values.LIST:,} items are unknown."
     )
     assert limits in PAGE

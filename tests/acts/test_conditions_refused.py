@@ -119,7 +119,8 @@ def test_nothing_of_a_programming_language_gets_through(word):
         ("NOT " * 500 + "is_peak", "nested deeper than 32"),
         ("!" * 2000, "nested deeper than 32"),
         ("size(" * 300, "nested deeper than 32"),
-        ("cpu_usage" + " + 1" * 40 + " > 3", "more than 32 steps"),
+        ("cpu_usage" + " + 1" * 25 + " > 3", "more than 24 steps of arithmetic"),
+        ("(" * 16 + "cpu_usage" + ("+1" * 30 + ")") * 16 + " > 3", "more than 24 steps of arithmetic"),
         ("data.x in [" + "1," * 65 + "1]", "the list is longer than 64"),
         (" + ".join(f"data.x{n}" for n in range(9)) + " > 3", "more than 8 names"),
     ],
@@ -129,6 +130,15 @@ def test_the_caps_hold(source, what):
         conditions.check(source, FACTS)
 
 
-@pytest.mark.parametrize("source", [" OR ".join(["is_peak"] * 64), "(" * 32 + "is_peak" + ")" * 32, "data.x in [" + "1," * 63 + "1]"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        " OR ".join(["is_peak"] * 64),
+        "1 / (" * 24 + "data.x" + ")" * 24 + " > 3",
+        "data.x" + " + 1" * 24 + " > 3",
+        "(" * 32 + "is_peak" + ")" * 32,
+        "data.x in [" + "1," * 63 + "1]",
+    ],
+)
 def test_what_is_just_within_the_caps_is_taken(source):
     assert conditions.check(source, FACTS).leaves

@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Leaf:
-    """One part of a condition, ready to be judged. `shown` is the place or the program whose value a verdict shows."""
+    """One part of a condition, ready to be judged. `shown`: the place or program a verdict shows; `sums`: must come out finite."""
 
     text: str
     subject: str
@@ -38,6 +38,7 @@ class Leaf:
     unit: str
     places: tuple[Place, ...]
     program: engine.Program
+    sums: tuple[engine.Program, ...]
     shown: int | engine.Program
     is_negated: bool
     is_of_one_kind: bool
@@ -77,7 +78,7 @@ class Weigher:
     facts: Mapping[Name, Fact]
     places: dict[tuple[tuple[str | int, ...], str], Place] = field(default_factory=dict)
 
-    def leaf(self, node: Node, *, is_negated: bool = False, start: int = 0) -> Leaf:
+    def leaf(self, node: Node, *, is_negated: bool = False) -> Leaf:
         """`node` is what stands between AND, OR and NOT."""
         if not any(isinstance(one, Name) for one in nodes(node)):
             raise problem(self.source, node.start, "no name stands in this part, so it would always say the same")
@@ -86,12 +87,13 @@ class Weigher:
             raise problem(self.source, node.start, f"this part uses more than {engine.PLACES} names. Divide it")
         places = tuple(self.places.values())
         return Leaf(
-            text=self.source[start if is_negated else node.start : node.end],
+            text=f"NOT {tree.write(node)}" if is_negated else self.source[node.start : node.end],
             subject=tree.write(subject),
             needs=f"not {needs}" if is_negated and needs != "true" else "false" if is_negated else needs,
             unit=self._weigh(subject)[1] or "",
             places=places,
             program=self._compiled(code, node),
+            sums=tuple(self._compiled(self._code(one, "number"), one) for one in nodes(node) if isinstance(one, Sum)),
             shown=self._shown(subject, places),
             is_negated=is_negated,
             is_of_one_kind=isinstance(node, Compare) and [place.asked for place in places] == ["any", "any"],
@@ -253,10 +255,7 @@ class Weigher:
             case Call(function=function, subject=subject, argument=Node() as argument):
                 return f"{self._code(subject, 'text')}.{function}({self._code(argument, 'text')})"
             case Sum(sign=sign, left=left, right=right):
-                above, below = self._code(left, "number"), self._code(right, "number")
-                # Divided by nothing is unknown, not endless: the engine's double('') fails.
-                below = f"({below} == 0.0 ? double('') : {below})" if sign == "/" else below
-                return f"({above} {sign} {below})"
+                return f"({self._code(left, 'number')} {sign} {self._code(right, 'number')})"
         raise TypeError(f"{type(node).__name__} has no code")
 
     def _place(self, name: Name, asked: str) -> str:
@@ -291,5 +290,5 @@ def split(node: Node, weigh: Any) -> Any:
         case Not(item=Logic() | Not() as item):
             return ("NOT", split(item, weigh))
         case Not(item=item):
-            return weigh(item, True, node.start)
-    return weigh(node, False, node.start)
+            return weigh(item, True)
+    return weigh(node, False)

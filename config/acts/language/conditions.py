@@ -3,6 +3,7 @@
 Called by rules, workflows and `template`. A condition is true, false or unknown; unknown never fires.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,10 +130,10 @@ def _compile(source: str, facts: tuple[Fact, ...]) -> Condition:
     known = dict(zip(names, facts, strict=True))
     leaves: list[Leaf] = []
 
-    def weigh(node: Node, is_negated: bool, start: int) -> int:
+    def weigh(node: Node, is_negated: bool) -> int:
         if len(leaves) == PARTS:
             raise problem(source, node.start, f"the condition has more than {PARTS} parts. Divide it into several rules")
-        leaves.append(checking.Weigher(source, known).leaf(node, is_negated=is_negated, start=start))
+        leaves.append(checking.Weigher(source, known).leaf(node, is_negated=is_negated))
         return len(leaves) - 1
 
     shape = checking.split(rest, weigh)
@@ -173,6 +174,9 @@ def _judge(leaf: Leaf, found: Mapping[str, Any]) -> Part:
         ready[place.code] = value
     if not failed and leaf.is_of_one_kind and len({values.kind_of(value) for value in ready.values()}) > 1:
         failed = f"{leaf.subject} and {leaf.places[1].text} are of different kinds"
+    # Divided by nothing, or beyond what a double holds: the engine says infinity, we say unknown.
+    if not failed and leaf.sums and not all(_is_finite(program.value(ready)) for program in leaf.sums):
+        failed = f"{leaf.text}: the sum has no value"
     if failed:
         return Part(leaf, _shown(leaf, raws), None, failed)
     truth = leaf.program.flag(ready)
@@ -191,6 +195,10 @@ def _shown(leaf: Leaf, raws: list[Any], ready: Mapping[str, Any] | None = None) 
     place = leaf.places[leaf.shown]
     computed = place.asked in ("size", "has") and ready is not None
     return values.shown(ready[place.code] if computed and ready is not None else raws[leaf.shown])
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _failure(place: Place, raw: Any) -> str:

@@ -1,13 +1,14 @@
 """Reads a condition's text as a tree: OR, AND, NOT, comparison, sum, product, value. Pure; called by `conditions` and `template`."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 from config.acts.language import literals, tree
 from config.acts.language.tokens import Token, cut, problem
 from config.acts.language.tree import Call, Compare, Items, Literal, Logic, Name, Node, Not, Sum
 
-DEPTH, ITEMS = 32, 64
+DEPTH, ITEMS, SUMS = 32, 64, 24  # levels; items of a list; steps of arithmetic, which the engine nests and bounds
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 METHODS = ("startsWith", "endsWith", "contains", "matches")
 _FLAGS = {"true": True, "false": False}
@@ -27,7 +28,7 @@ def read(source: str) -> Node:
 
 class _Reader:
     def __init__(self, source: str) -> None:
-        self.source, self.tokens, self.at, self.depth = source, cut(source), 0, 0
+        self.source, self.tokens, self.at, self.depth, self.sums = source, cut(source), 0, 0, 0
 
     @property
     def token(self) -> Token:
@@ -115,12 +116,12 @@ class _Reader:
         return self.chain(("+", "-"), lambda: self.chain(("*", "/"), self.unary))
 
     def chain(self, signs: tuple[str, ...], part: Callable[[], Node]) -> Node:
-        left, count = part(), 0
+        left = part()
         while self.is_at(*signs):
-            sign, count = self.take().raw, count + 1
-            if count > DEPTH:
-                raise self.wrong(f"more than {DEPTH} steps of arithmetic in a row")
-            right = part()
+            self.sums += 1
+            if self.sums > SUMS:
+                raise self.wrong(f"the condition has more than {SUMS} steps of arithmetic")
+            sign, right = self.take().raw, part()
             left = Sum(left.start, right.end, sign, left, right)
         return left
 
@@ -146,8 +147,8 @@ class _Reader:
             self.deeper()
             node = self.either()
             self.depth -= 1
-            self.need(")")
-            return node
+            end = self.need(")").end
+            return replace(node, start=token.start, end=end) if isinstance(node, Sum) else node
         self.at -= token.kind != "end"
         raise self.wrong("a name, a number or a quoted text is missing here")
 
