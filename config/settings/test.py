@@ -10,6 +10,8 @@ os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="steward-test-"))
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 40)
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "dGVzdHRlc3R0ZXN0dGVzdHRlc3R0ZXN0dGVzdHRlc3Q=")
 os.environ.setdefault("AUDIT_KEY", "0" * 64)
+# Actions of every temper, as a third party would add them.
+os.environ.setdefault("STEWARD_APPS", "tests.support.acting")
 
 # pytest-django gives each worker of pytest-xdist its own database; this gives it its own Redis database as well.
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -30,7 +30,7 @@ GOOD, DOUBTFUL, BAD = "ok", "warning", "failed"
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7
 LITTLE_DISK_BYTES = 500 * 1024 * 1024
 SECONDS = 3.0
-QUEUES = ("default", "deliveries")
+QUEUES = ("default", "deliveries", "actions")
 # What the server says of a refused log-in is text only: its client library passes no code on.
 REFUSALS = (
     ("authentication failed", "authentication failed", "Correct user and password in DATABASE_URL."),

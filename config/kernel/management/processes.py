@@ -23,7 +23,7 @@ log = logging.getLogger("kernel.processes")
 
 WEB_THREADS = 8
 WORKER_THREADS = 4
-QUEUES = ("default", "deliveries")
+QUEUES = ("default", "deliveries", "actions")
 # After the database or the broker was away, the schedule starts again this much later.
 BEAT_PAUSE_SECONDS = 2.0
 BEAT_LOOP_SECONDS = 1

@@ -35,6 +35,8 @@ DECLARED: dict[str, Declared] = {
     "http_requests_total": _counter("Requests answered, by method and status class.", "method", "status"),
     "http_request_seconds": _histogram("Time to answer a request."),
     "notifications_total": _counter("Messages to people, by channel and what became of them.", "channel", "outcome"),
+    "actions_total": _counter("Attempts of actions that ended, by action and what became of them.", "action", "outcome"),
+    "action_seconds": _histogram("Time of one attempt of an action, waits not counted.", "action"),
     "tasks_total": _counter("Celery tasks that ended, by name and outcome.", "task", "outcome"),
     "component_changes_total": _counter("Changes of a component's state, by component and new state.", "component", "status"),
 }

@@ -36,7 +36,7 @@ def database() -> Probed:
 
 
 def celery() -> Probed:
-    """Critical without a worker for thirty seconds; a warning when nobody takes deliveries."""
+    """Critical without a worker for thirty seconds; a warning when nobody takes deliveries or actions."""
     try:
         workers = heartbeat.alive()
     except Error:
@@ -44,7 +44,7 @@ def celery() -> Probed:
     queues = {queue for worker in workers for queue in worker.queues}
     if not workers:
         return Probed(CRITICAL, f"No worker was alive in the last {heartbeat.ALIVE_SECONDS:.0f} s. {heartbeat.advice()}")
-    missing = {"default", "deliveries"} - queues
+    missing = {"default", "deliveries", "actions"} - queues
     if missing:
         return Probed(WARNING, f"No worker takes the queue {' or '.join(sorted(missing))}. {heartbeat.advice(min(missing))}")
     return Probed(HEALTHY, f"{len(workers)} worker{'' if len(workers) == 1 else 's'} alive.")

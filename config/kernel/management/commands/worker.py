@@ -7,13 +7,13 @@ from celery._state import get_current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-QUEUES = ("default", "deliveries")
+QUEUES = ("default", "deliveries", "actions")
 
 
 class Command(BaseCommand):
     """A Celery worker with our settings."""
 
-    help = "Run a worker. One queue each: `worker` for everything but deliveries, `worker --queue deliveries` for those."
+    help = "Run a worker. One queue each: `worker --queue deliveries` and `worker --queue actions` for those, `worker` for everything else."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queue", choices=QUEUES, default="default", help="What it works at; the default is `default`.")
@@ -37,7 +37,9 @@ class Command(BaseCommand):
 
 
 def _arguments(queue: str, concurrency: int) -> list[str]:
-    # Deliveries overlap inside one event loop: a second thread beside it would only share its interpreter.
-    pool = ["--pool=threads", "--concurrency=1"] if queue == "deliveries" else ["--pool=prefork", f"--concurrency={concurrency}"]
+    # Deliveries overlap inside one event loop, actions in the executor's threads and children: one thread takes the nudges.
+    pool = (
+        ["--pool=threads", "--concurrency=1"] if queue in ("deliveries", "actions") else ["--pool=prefork", f"--concurrency={concurrency}"]
+    )
     quiet = ["--without-gossip", "--without-mingle", f"--loglevel={settings.LOG_LEVEL}"]
     return ["--quiet", "worker", f"--queues={queue}", f"--hostname={queue}-{os.getpid()}@%h", *pool, *quiet]

@@ -1,0 +1,127 @@
+"""Writes down what came of attempts, a batch at a time. Whoever lost its lease meanwhile writes nothing. Called by `loop` only."""
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+from config.acts.executor import judging
+from config.acts.executor.judging import End
+from config.acts.executor.results import Job, Result
+from config.acts.models import Invocation
+from config.acts.plugins.actions import actions
+from config.acts.running import invocations, slots
+from config.kernel.flow import clock, jobs, leases
+from config.kernel.watch import metrics
+
+Status = Invocation.Status
+LOG_CHARACTERS = 64 * 1024
+COLUMNS = {
+    "id": "bigint",
+    "status": "varchar",
+    "due_at": "timestamptz",
+    "ended_at": "timestamptz",
+    "run_seconds": "double precision",
+    "output": "jsonb",
+    "state": "jsonb",
+    "log": "text",
+    "error_code": "varchar",
+    "error_message": "text",
+}
+
+
+def record(ended: Sequence[tuple[Job, Result]], *, token: str) -> list[End]:
+    """Write the ends, give back slots and targets, nudge who waits for them; those that were still ours."""
+    now = clock.now()
+    ends = [_judged(job, result, now) for job, result in ended if result.kind != "lost"]
+    with transaction.atomic():
+        ours = _write(ends, now, token)
+        written = [end for end in ends if end.job.pk in ours]
+        _mark_undone([end.job.undoes_pk for end in written if end.status == Status.COMPLETED and end.job.is_undo])
+        slots.release([job.slot for job, _ in ended])
+        for follower in {end.job.follower for end in written if end.has_ended and end.job.follower}:
+            jobs.nudge(follower)
+    for job, _ in ended:
+        if job.target_lease is not None:
+            leases.release(job.target_lease)
+    _measure(written)
+    return written
+
+
+def _judged(job: Job, result: Result, now: datetime) -> End:
+    action = actions.all().get(job.action)
+    effect = action.effect if action else "once"
+    chance = random.random()  # noqa: S311 - spreads tries, hides nothing
+    return judging.judge(job, result, effect=effect, policy=invocations.policy(job.retry), now=now, chance=chance)
+
+
+def _values(end: End, now: datetime) -> dict[str, Any]:
+    return {
+        "id": end.job.pk,
+        "status": str(end.status),
+        "due_at": end.due_at,
+        "ended_at": now if end.has_ended else None,
+        "run_seconds": end.job.run_seconds + end.result.seconds,
+        "output": end.output,
+        "state": end.state,
+        "log": _storable(end.result.log[-LOG_CHARACTERS:]),
+        "error_code": end.error_code,
+        "error_message": _storable(end.error_message),
+    }
+
+
+def _storable(text: str) -> str:
+    """What a program prints may hold what no database takes."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _write(ends: Sequence[End], now: datetime, token: str) -> set[int]:
+    """The keys of the rows that were ours and are written now."""
+    rows = [_values(end, now) for end in ends]
+    if not rows:
+        return set()
+    given, values = _table(rows)
+    changes = ", ".join(f"{name} = v.{name}" for name in COLUMNS if name != "id")
+    statement = (
+        f"UPDATE acts_invocation SET {changes}, lease_token = '', lease_until = NULL FROM {given} "  # noqa: S608 - the names are our own
+        "WHERE acts_invocation.id = v.id AND acts_invocation.lease_token = %s AND acts_invocation.status = 'running' "
+        "RETURNING acts_invocation.id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, token])
+        return {pk for (pk,) in cursor.fetchall()}
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
+    """All rows in one statement, as a table `v`; on PostgreSQL as one JSON parameter."""
+    if connection.vendor == "postgresql":
+        typed = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+        return f"json_to_recordset(%s::json) AS v({typed})", [orjson.dumps(rows).decode()]
+    named = ", ".join(f"column{place} AS {name}" for place, name in enumerate(COLUMNS, start=1))
+    places = ", ".join([f"({', '.join(['%s'] * len(COLUMNS))})"] * len(rows))
+    return f"(SELECT {named} FROM (VALUES {places})) AS v", [_plain(row[name]) for row in rows for name in COLUMNS]  # noqa: S608
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+
+
+def _mark_undone(found: Sequence[int | None]) -> None:
+    if keys := [key for key in found if key is not None]:
+        Invocation.objects.filter(pk__in=keys, status=Status.COMPLETED).update(status=Status.UNDONE)
+
+
+def _measure(ends: Sequence[End]) -> None:
+    counts: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for end in ends:
+        outcome = "retry" if end.status == Status.PENDING else str(end.status)
+        counts[end.job.action, outcome].append(end.result.seconds)
+    for (action, outcome), seconds in counts.items():
+        metrics.count("actions_total", len(seconds), action=action, outcome=outcome)
+        metrics.observe_many("action_seconds", seconds, action=action)

@@ -1,0 +1,223 @@
+"""Parameters of actions and other plug-ins: read from JSON by their form, described as JSON Schema, masked where shown.
+Called by `invocations`, and by rules, queues and services for the parameters that they keep."""
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from config.kernel.flow.errors import InvalidInput
+from config.kernel.language import json_text
+from config.kernel.wire import redact
+
+Form = type[forms.BaseForm]
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LENGTH = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+
+
+class Words(forms.Field):
+    """A list of texts; typed into a page, one a line."""
+
+    widget = forms.Textarea
+
+    def __init__(self, *, max_items: int = 100, max_length: int = 2000, **options: Any) -> None:
+        self.max_items, self.max_length = max_items, max_length
+        super().__init__(**options)
+
+    def to_python(self, value: Any) -> list[str]:
+        """Texts without the blanks around them, empty ones left out."""
+        found = value.splitlines() if isinstance(value, str) else value or []
+        if not isinstance(found, list | tuple) or not all(isinstance(word, str) for word in found):
+            raise forms.ValidationError('This must be a list of texts: ["one", "two"].')
+        words = [word.strip() for word in found if word.strip()]
+        if len(words) > self.max_items or any(len(word) > self.max_length for word in words):
+            raise forms.ValidationError(f"This may have {self.max_items} texts of {self.max_length} characters.")
+        return words
+
+    def prepare_value(self, value: Any) -> Any:
+        """As a page shows it."""
+        return "\n".join(value) if isinstance(value, list | tuple) else value
+
+
+class JSON(forms.JSONField):
+    """Any JSON value, or one of `kind` (`dict`, `list`); typed into a page as text."""
+
+    def __init__(self, *, kind: type | None = None, **options: Any) -> None:
+        self.kind = kind
+        super().__init__(**options)
+
+    def to_python(self, value: Any) -> Any:
+        """A text is read as JSON where it must be, or begins like an object or an array."""
+        is_json = isinstance(value, str) and (self.kind is not None or value.lstrip()[:1] in ("{", "["))
+        found = super().to_python(value) if is_json else value
+        if found is not None and self.kind is not None and not isinstance(found, self.kind):
+            raise forms.ValidationError(
+                f"This must be a JSON {'object' if self.kind is dict else 'array' if self.kind is list else 'value'}."
+            )
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What came as JSON is there already."""
+        return super().bound_data(data, initial) if isinstance(data, str) else data
+
+
+class Length(forms.Field):
+    """A length of time: a number of seconds, or text such as `90s`, `5m`, `1h30m`. Cleaned to seconds."""
+
+    widget = forms.TextInput
+
+    def __init__(self, *, min_seconds: float = 0, max_seconds: float = 366 * 86400, **options: Any) -> None:
+        self.min_seconds, self.max_seconds = min_seconds, max_seconds
+        super().__init__(**options)
+
+    def to_python(self, value: Any) -> float | None:
+        """Seconds, None where nothing was given."""
+        if value in (None, ""):
+            return None
+        found = _seconds(value)
+        if not self.min_seconds <= found <= self.max_seconds:
+            raise forms.ValidationError(f"This must be from {self.min_seconds:g} to {self.max_seconds:g} seconds.")
+        return found
+
+
+def clean(form: Form, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters as the form takes them, each a JSON value; what was left out has its initial value.
+
+    Raises InvalidInput with a sentence for each name that is unknown, missing or wrong.
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidInput("The parameters must be a JSON object of names and values.", fields={"params": ["Send an object."]})
+    fields = form.base_fields  # type: ignore[attr-defined]
+    problems = _unknown(given, fields)
+    values = {name: _default(field) if given.get(name) is None else given[name] for name, field in fields.items()}
+    problems |= {name: [sentence] for name, field in fields.items() if (sentence := _wrong_kind(field, values[name]))}
+    if not problems:
+        bound = form({name: value for name, value in values.items() if value is not None})
+        if bound.is_valid():
+            return {name: _plain(value) for name, value in bound.cleaned_data.items()}
+        problems = {"params" if name == "__all__" else name: [str(one) for one in found] for name, found in bound.errors.items()}
+    first = next(iter(problems))
+    raise InvalidInput(f"The parameter {first} cannot be taken: {problems[first][0]}", fields=problems)
+
+
+def schema(form: Form) -> dict[str, Any]:
+    """The form as JSON Schema (2020-12), for OpenAPI and the admin."""
+    fields = form.base_fields  # type: ignore[attr-defined]
+    found: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _property(name, field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+    if required := [name for name, field in fields.items() if field.required and field.initial is None]:
+        found["required"] = required
+    return found
+
+
+def secret_names(form: Form) -> frozenset[str]:
+    """Fields whose values must not be shown: those typed into a PasswordInput."""
+    return frozenset(name for name, field in form.base_fields.items() if isinstance(field.widget, forms.PasswordInput))  # type: ignore[attr-defined]
+
+
+def masked(form: Form | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy to be shown: secrets of the form, and whatever has a telling name or look, as `********`."""
+    hidden = secret_names(form) if form is not None else frozenset(params)
+    return {name: redact.MASK if name in hidden and value not in (None, "") else _redacted(name, value) for name, value in params.items()}
+
+
+def _redacted(name: str, value: Any) -> Any:
+    return redact.data({name: value})[name]
+
+
+def _seconds(value: Any) -> float:
+    text = str(value).strip().lower().replace(" ", "")
+    if _LENGTH.fullmatch(text):
+        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+    try:
+        found = math.nan if isinstance(value, bool) else float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise forms.ValidationError("This must be a length of time: seconds, or text such as `90s`, `5m` or `1h30m`.")
+    return found
+
+
+def _unknown(given: Mapping[str, Any], fields: Mapping[str, forms.Field]) -> dict[str, list[str]]:
+    found = {}
+    for name in given:
+        if name not in fields:
+            near = difflib.get_close_matches(str(name), fields, n=1)
+            known = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(fields) or 'none'}."
+            found[str(name)] = [f"There is no such parameter. {known}"]
+    return found
+
+
+def _default(field: forms.Field) -> Any:
+    return field.initial() if callable(field.initial) else field.initial
+
+
+def _wrong_kind(field: forms.Field, value: Any) -> str:
+    """A form takes everything for text; JSON knows better."""
+    if value is None or isinstance(field, Words | JSON | Length | forms.MultipleChoiceField):
+        return ""
+    if isinstance(field, forms.BooleanField) and not isinstance(field, forms.NullBooleanField):
+        return "" if isinstance(value, bool) or value in ("true", "false") else "This must be true or false."
+    if isinstance(value, dict | list):
+        return "This must be a single value."
+    if isinstance(value, bool) and not isinstance(field, forms.NullBooleanField):
+        return "This must be a number." if isinstance(field, forms.IntegerField) else "This must be text."
+    return ""
+
+
+def _plain(value: Any) -> Any:
+    """A cleaned value as JSON has it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, set | frozenset | tuple):
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+    if isinstance(value, date | time):
+        return json_text.write(value).decode().strip('"') if hasattr(value, "tzinfo") and hasattr(value, "year") else value.isoformat()
+    return value
+
+
+_TYPES: tuple[tuple[type[forms.Field], dict[str, Any]], ...] = (
+    (Words, {"type": "array", "items": {"type": "string"}}),
+    (Length, {"type": ["number", "string"], "description": "seconds, or text such as 5m"}),
+    (JSON, {}),
+    (forms.BooleanField, {"type": "boolean"}),
+    (forms.FloatField, {"type": "number"}),
+    (forms.DecimalField, {"type": "number"}),
+    (forms.IntegerField, {"type": "integer"}),
+    (forms.MultipleChoiceField, {"type": "array", "items": {"type": "string"}}),
+    (forms.DateTimeField, {"type": "string", "format": "date-time"}),
+    (forms.URLField, {"type": "string", "format": "uri"}),
+    (forms.EmailField, {"type": "string", "format": "email"}),
+)
+
+
+def _property(name: str, field: forms.Field) -> dict[str, Any]:
+    found = dict(next((kind for cls, kind in _TYPES if isinstance(field, cls)), {"type": "string"}))
+    if isinstance(field, JSON) and field.kind in (dict, list):
+        found["type"] = "object" if field.kind is dict else "array"
+    found["title"] = str(field.label or name.replace("_", " ").capitalize())
+    if about := " · ".join(part for part in (str(field.help_text), found.pop("description", "")) if part):
+        found["description"] = about
+    if (initial := _default(field)) is not None:
+        found["default"] = _plain(initial)
+    if isinstance(field, forms.ChoiceField):
+        listed = [value for value, _ in field.choices if value != ""]  # type: ignore[misc,union-attr]
+        (found["items"] if isinstance(field, forms.MultipleChoiceField) else found)["enum"] = listed
+    for ours, theirs in (("min_value", "minimum"), ("max_value", "maximum"), ("min_length", "minLength"), ("max_length", "maxLength")):
+        limit = getattr(field, ours, None)
+        if limit is not None and not isinstance(field, Words):
+            found[theirs] = _plain(limit)
+    if isinstance(field.widget, forms.PasswordInput):
+        found |= {"format": "password", "writeOnly": True}
+    return found

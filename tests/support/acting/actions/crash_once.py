@@ -1,0 +1,6 @@
+"""Kills the process it runs in, and must not be repeated."""
+
+from config.acts.plugins.actions import actions
+from tests.support.acting.actions.crash import CrashOnce
+
+actions.register("acting.crash_once", CrashOnce(), module=__name__)
