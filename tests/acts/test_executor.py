@@ -233,8 +233,8 @@ def test_whoever_waits_for_the_end_is_nudged(monkeypatch):
     assert "kernel.tidy" in nudged
 
 
-def test_a_batch_costs_less_than_half_a_statement_a_call(django_assert_max_num_queries):
-    options.set("ACTION_MAX_CONCURRENT", 50)
+def test_a_batch_costs_less_than_half_a_statement_a_call(django_assert_max_num_queries, monkeypatch):
+    monkeypatch.setenv("ACTION_MAX_CONCURRENT", "50")
     invocations.call_many([invocations.Wanted("acting.noop", {}, "system", "test") for _ in range(200)])
     work_off()
     Invocation.objects.update(status="pending", due_at=clock.now(), ended_at=None, output=None)

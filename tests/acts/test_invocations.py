@@ -42,7 +42,7 @@ def test_a_call_is_a_row_with_cleaned_parameters_and_an_audit_record():
 def test_parameters_are_encrypted_where_they_are_stored(django_assert_num_queries):
     from django.db import connection
 
-    row = call("acting.echo", {"secret": "hunter2", "data": {"inner": "hunter3"}})
+    row = call("acting.echo", {"secret": "hunter2", "value": {"inner": "hunter3"}})
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM acts_invocation WHERE uid = %s", [row.uid])
         stored = str(cursor.fetchall())

@@ -16,9 +16,11 @@ from config.acts.models import Invocation
 from config.acts.plugins.actions import actions
 from config.acts.running import invocations, slots
 from config.kernel.flow import clock, jobs, leases
+from config.kernel.limits import backoff
 from config.kernel.watch import metrics
 
 Status = Invocation.Status
+ONE_TRY = backoff.Policy(max_attempts=1)
 LOG_CHARACTERS = 64 * 1024
 COLUMNS = {
     "id": "bigint",
@@ -55,8 +57,9 @@ def record(ended: Sequence[tuple[Job, Result]], *, token: str) -> list[End]:
 def _judged(job: Job, result: Result, now: datetime) -> End:
     action = actions.all().get(job.action)
     effect = action.effect if action else "once"
+    policy = ONE_TRY if result.kind in ("done", "waiting") else invocations.policy(job.retry)
     chance = random.random()  # noqa: S311 - spreads tries, hides nothing
-    return judging.judge(job, result, effect=effect, policy=invocations.policy(job.retry), now=now, chance=chance)
+    return judging.judge(job, result, effect=effect, policy=policy, now=now, chance=chance)
 
 
 def _values(end: End, now: datetime) -> dict[str, Any]:

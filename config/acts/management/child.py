@@ -1,6 +1,7 @@
 """The other end of `acts.running.runner`: the guardian, which forks and ends children, and what a child does. Run by `action_child`."""
 
 import contextlib
+import ctypes
 import logging
 import os
 import select
@@ -18,12 +19,14 @@ from config.acts.executor import performing
 from config.acts.executor.results import Result
 from config.acts.plugins.actions import Call, actions
 from config.kernel.flow import context
+from config.kernel.flow.errors import capture
 from config.kernel.watch import metrics
 
 if sys.platform != "win32":
     import resource
 
 LOOK_SECONDS = 0.5
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 
 
 class Guardian:
@@ -106,21 +109,25 @@ class Guardian:
 
 def _be_a_child(control: int, output: int) -> None:
     """Never returns."""
-    code = 1
-    try:
+    with capture("child.failed") as caught:
         os.setsid()
+        _end_with_the_guardian()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _log_elsewhere(os.fdopen(os.dup(2), "w", buffering=1))
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.close(output)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True, errors="replace")  # type: ignore[union-attr]
+        sys.stdout = os.fdopen(1, "w", buffering=1, errors="replace", closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, errors="replace", closefd=False)
         with socket.socket(fileno=control) as line:
             _serve(line)
-        code = 0
-    finally:
-        os._exit(code)
+    os._exit(1 if caught.error else 0)
+
+
+def _end_with_the_guardian() -> None:
+    """Killed with -9 it cannot end us itself; the system does, where it knows how to."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _log_elsewhere(stream: TextIO) -> None:

@@ -7,6 +7,7 @@ we did not renew our leases in time: then others may be at the same work already
 import contextlib
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -75,6 +76,7 @@ class Runner:
         else:
             self._end(child)
             watch.drain()
+            child.close()
         return Answer(kind, body, bytes(watch.log).decode("utf-8", "replace"))
 
     def beat(self, until: float | None) -> None:
@@ -91,6 +93,7 @@ class Runner:
             self.idle = [child for child in self.idle if child not in old]
         for child in old:
             self._end(child)
+            child.close()
 
     def close(self) -> None:
         """End the guardian, which takes all children with it."""
@@ -120,7 +123,12 @@ class Runner:
         control, theirs = socket.socketpair()
         output, printed = socket.socketpair()
         with theirs, printed:
-            pid = int(self._tell({"deed": "fork"}, theirs, printed)["pid"])
+            try:
+                pid = int(self._tell({"deed": "fork"}, theirs, printed)["pid"])
+            except TemporaryError:
+                control.close()
+                output.close()
+                raise
         output.setblocking(False)
         return Child(pid, control, output)
 
@@ -131,9 +139,12 @@ class Runner:
 
     def _end(self, child: Child) -> None:
         """Gone with its whole group and whatever descends from it, before this returns."""
-        with contextlib.suppress(TemporaryError):  # without a guardian there is no child either
+        try:
             self._tell({"deed": "kill", "pid": child.pid})
-        child.control.close()
+        except TemporaryError:
+            # The guardian is gone; the system ends its children, this those of the child.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
 
     def _tell(self, words: Mapping[str, Any], *sockets: socket.socket) -> dict[str, Any]:
         """One word to the guardian and its answer; a dead guardian is replaced for the next fork."""

@@ -24,10 +24,4 @@ class Crash(Action):
         return Done({"attempt": call.attempt})
 
 
-class CrashOnce(Crash):
-    """The same, for what must not be repeated."""
-
-    effect = "once"
-
-
 actions.register("acting.crash", Crash(), module=__name__)

@@ -15,7 +15,7 @@ class Parameters(forms.Form):
     times = forms.IntegerField(required=False, initial=1, min_value=1, max_value=1_000_000)
     secret = forms.CharField(required=False, widget=forms.PasswordInput)
     words = Words(required=False)
-    data = JSON(required=False)
+    value = JSON(required=False)
     pause = Length(required=False)
     is_loud = forms.BooleanField(required=False)
 

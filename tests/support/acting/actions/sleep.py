@@ -30,12 +30,6 @@ class Sleep(Action):
         return params["target"]
 
 
-class Again(Sleep):
-    """The same, for those who may be repeated."""
-
-    effect = "idempotent"
-
-
 def note(file, line):
     if file:
         with open(file, "a") as log:

@@ -1,6 +1,12 @@
 """Sleeps, and may be repeated."""
 
 from config.acts.plugins.actions import actions
-from tests.support.acting.actions.sleep import Again
+from tests.support.acting.actions.sleep import Sleep
 
-actions.register("acting.sleep_again", Again(), module=__name__)
+
+class SleepAgain(Sleep):
+    title = "Sleep, and again"
+    effect = "idempotent"  # type: ignore[assignment]
+
+
+actions.register("acting.sleep_again", SleepAgain(), module=__name__)
