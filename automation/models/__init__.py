@@ -1,1 +1,6 @@
-"""Rows of the app automation, one file per kind."""
+"""Rows of automation, one file per kind."""
+
+from automation.models.execution import Execution, Verdict
+from automation.models.rule import Cursor, Rule, RuleState
+
+__all__ = ["Cursor", "Execution", "Rule", "RuleState", "Verdict"]

@@ -1,7 +1,7 @@
 """What an action offers, and the registry that holds them all.
 An action lives in `<app>/actions/<name>.py`; `acts.running.invocations` calls it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -65,6 +65,10 @@ class Action:
     def summary(self, params: Mapping[str, Any]) -> str:
         """What it will do, in a few words that a person can approve."""
         return self.title
+
+    def emits(self, params: Mapping[str, Any]) -> Sequence[str]:
+        """The types of event that it publishes, so that rules which feed each other are found when they are saved."""
+        return ()
 
     @property
     def can_undo(self) -> bool:

@@ -29,7 +29,11 @@ DUTY = "acts.invoke"
 
 @dataclass(frozen=True)
 class Wanted:
-    """One call of `call_many`; the fields are those of `call`."""
+    """One call of `call_many`; the fields are those of `call`.
+
+    `is_begun`: it goes on with something that was started already, so the master switch does not stop it. `about`: what it is about,
+    where that is not the context of whoever calls.
+    """
 
     action: str
     params: Mapping[str, Any]
@@ -42,6 +46,8 @@ class Wanted:
     retry: Mapping[str, Any] | None = None
     due_at: datetime | None = None
     is_automatic: bool = False
+    is_begun: bool = False
+    about: context.Context | None = None
 
 
 def call(
@@ -195,7 +201,7 @@ def _row(one: Wanted, uid: str) -> tuple[Invocation, Ruling]:
     row = _fresh(one, action, cleaned, uid)
     ruling = RUN
     if one.is_automatic:
-        ruling = gate(options.get("AUTOMATION_LEVEL"), action.permission, is_running=options.get("AUTOMATION_RUNNING"))
+        ruling = gate(options.get("AUTOMATION_LEVEL"), action.permission, is_running=one.is_begun or options.get("AUTOMATION_RUNNING"))
     if ruling.answer == "refuse":
         row.status, row.error_code, row.error_message, row.ended_at = Status.REFUSED, "level", ruling.reason, row.created_at
         row.due_at = None
@@ -205,7 +211,7 @@ def _row(one: Wanted, uid: str) -> tuple[Invocation, Ruling]:
 
 
 def _fresh(one: Wanted, action: Action, cleaned: dict[str, Any], uid: str = "") -> Invocation:
-    now, here = clock.now(), context.current()
+    now, here = clock.now(), one.about or context.current()
     timeout = one.timeout_seconds or action.timeout_seconds or options.get("ACTION_TIMEOUT")
     if timeout <= 0:
         raise InvalidInput("The time-out must be more than 0 seconds.", fields={"timeout_seconds": ["It must be more than 0."]})
@@ -265,7 +271,7 @@ def _after(rows: Sequence[Invocation], rulings: Mapping[str, Ruling]) -> None:
             ip=here.ip,
             subject=audit.subject_of(row),
             detail={"action": row.action, "summary": row.summary, "owner": row.owner, "caller": row.caller, "status": str(row.status)},
-            correlation_id=here.correlation_id,
+            correlation_id=row.correlation_id,
         )
         for row in rows
     )

@@ -38,5 +38,7 @@ DECLARED: dict[str, Declared] = {
     "actions_total": _counter("Attempts of actions that ended, by action and what became of them.", "action", "outcome"),
     "action_seconds": _histogram("Time of one attempt of an action, waits not counted.", "action"),
     "tasks_total": _counter("Celery tasks that ended, by name and outcome.", "task", "outcome"),
+    "executions_total": _counter("Executions of rules that ended, by source and outcome.", "source", "outcome"),
+    "execution_seconds": _histogram("Time of one execution of a rule, all its actions together."),
     "component_changes_total": _counter("Changes of a component's state, by component and new state.", "component", "status"),
 }

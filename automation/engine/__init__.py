@@ -1,0 +1,1 @@
+"""Judgement: pure, without rows, clock or network."""

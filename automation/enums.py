@@ -1,0 +1,118 @@
+"""Words of automation: modes, states, reasons, and which state may follow which."""
+
+from collections.abc import Mapping
+
+from django.db.models import IntegerChoices, TextChoices
+
+from config.kernel.flow.transitions import Steps
+
+
+class Mode(TextChoices):
+    """Whether a rule acts, only records what it would do, or sleeps."""
+
+    OFF = "off", "off"
+    SHADOW = "shadow", "shadow"
+    ON = "on", "on"
+
+
+class Priority(IntegerChoices):
+    """Who goes first when not all can run at once."""
+
+    LOW = 0, "low"
+    NORMAL = 1, "normal"
+    HIGH = 2, "high"
+    CRITICAL = 3, "critical"
+
+
+class Severity(TextChoices):
+    """Of the alert that a rule raises; none: it raises none."""
+
+    NONE = "", "no alert"
+    INFO = "info", "info"
+    LOW = "low", "low"
+    MEDIUM = "medium", "medium"
+    HIGH = "high", "high"
+    CRITICAL = "critical", "critical"
+
+
+class Concurrency(TextChoices):
+    """What happens when a rule fires while an execution of it is still open."""
+
+    SINGLE = "single", "one at a time, the later is skipped"
+    QUEUE = "queue", "one at a time, the later waits"
+    PARALLEL = "parallel", "several at once"
+    RESTART = "restart", "the earlier is cancelled"
+
+
+class OnFailure(TextChoices):
+    """What happens to the actions after one that failed."""
+
+    STOP = "stop", "stop"
+    CONTINUE = "continue", "go on"
+
+
+class ExecutionStatus(TextChoices):
+    """From the waking to its end."""
+
+    PENDING = "pending", "pending"
+    RUNNING = "running", "running"
+    COMPLETED = "completed", "completed"
+    FAILED = "failed", "failed"
+    TIMEOUT = "timeout", "timeout"
+    SKIPPED = "skipped", "skipped"
+    CANCELLED = "cancelled", "cancelled"
+
+
+OPEN = (ExecutionStatus.PENDING, ExecutionStatus.RUNNING)
+ENDED_BADLY = (ExecutionStatus.FAILED, ExecutionStatus.TIMEOUT)
+# What counts for a success rate: what was run to an end. What was skipped or cancelled says nothing of it.
+JUDGED = (ExecutionStatus.COMPLETED, *ENDED_BADLY)
+
+EXECUTION_STEPS: Steps = {
+    ExecutionStatus.PENDING: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.SKIPPED, ExecutionStatus.CANCELLED, ExecutionStatus.FAILED, ExecutionStatus.TIMEOUT}
+    ),
+    ExecutionStatus.RUNNING: frozenset(
+        {ExecutionStatus.COMPLETED, ExecutionStatus.FAILED, ExecutionStatus.TIMEOUT, ExecutionStatus.CANCELLED, ExecutionStatus.SKIPPED}
+    ),
+}
+
+
+class Result(TextChoices):
+    """How a rule was judged."""
+
+    FIRED = "fired", "fired"
+    SHADOW = "shadow", "would have fired"
+    HELD = "held", "held"
+    REFUSED = "refused", "refused"
+    NOT_MET = "not_met", "not met"
+    UNKNOWN = "unknown", "unknown"
+
+
+class Reason(TextChoices):
+    """Why, in a fixed word; the sentence stands beside it."""
+
+    MET = "met", "the condition holds"
+    NOT_MET = "not_met", "the condition does not hold"
+    UNKNOWN = "unknown", "something is not known"
+    TRIGGER = "trigger", "the trigger waits for more"
+    FOR = "for", "not long enough yet"
+    STILL = "still", "it fired already and still holds"
+    DEBOUNCE = "debounce", "waiting until it is quiet"
+    COOLDOWN = "cooldown", "cooling down"
+    MAX_PER_HOUR = "max_per_hour", "often enough this hour"
+    CONCURRENCY = "concurrency", "the earlier execution is still open"
+    STOPPED = "stopped", "automation is stopped"
+    LEVEL = "level", "the level lets nothing start by itself"
+    OWNER = "owner", "the owner may not"
+    BROKEN = "broken", "the rule cannot be judged"
+
+
+# The requirements' five kinds of trigger → ours. Manual runs are a source of executions, not a trigger.
+TRIGGER_NAMES: Mapping[str, str] = {
+    "SCHEDULED": "automation.schedule",
+    "QUEUE_BASED": "automation.queue",
+    "THRESHOLD_BASED": "automation.threshold",
+    "EVENT_DRIVEN": "automation.event",
+    "USER_ACTIVITY": "automation.activity",
+}

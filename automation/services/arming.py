@@ -1,0 +1,112 @@
+"""Rules made ready to be judged, remembered by this process until any rule changes. Called by judgement, rules and trials."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Max
+
+from automation.engine import limits
+from automation.engine.discipline import Discipline
+from automation.engine.rulings import Armed
+from automation.enums import Mode
+from automation.models import Rule
+from automation.services import catalogue
+from config.acts.language import conditions
+from config.acts.language.conditions import Condition
+from config.acts.plugins.triggers import Trigger, triggers
+from config.kernel.flow.errors import InvalidInput
+
+# What judging needs; the actions are read when a rule fires, since decrypting them costs more than judging.
+DEFERRED = ("actions", "about")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One rule, and what it is judged by."""
+
+    rule: Rule
+    armed: Armed
+
+
+@dataclass
+class _Kept:
+    version: tuple[Any, ...] = ()
+    ready: Sequence[Ready] = ()
+
+
+_kept = _Kept()
+
+
+def ready() -> Sequence[Ready]:
+    """Every rule that is on or in shadow, by priority and age. Made anew when a rule was changed, by whichever process."""
+    rows = Rule.living.filter(mode__in=(Mode.ON, Mode.SHADOW))
+    version = tuple(rows.aggregate(Max("changed_at"), Count("id")).values())
+    if version != _kept.version:
+        known = catalogue.known()
+        found = rows.select_related("owner").defer(*DEFERRED).order_by("-priority", "id")
+        _kept.ready = [Ready(rule, arm(rule, known)) for rule in found]
+        _kept.version = version
+    return _kept.ready
+
+
+def forget() -> None:
+    """Read everything anew the next time. For tests."""
+    _kept.version = ()
+
+
+def arm(rule: Rule, known: Mapping[str, Any] | None = None) -> Armed:
+    """The rule ready to be judged; one that cannot be says why in `problem` and never fires."""
+    trigger = triggers.all().get(rule.trigger)
+    discipline = Discipline(rule.mode, rule.cooldown_seconds, rule.max_per_hour, rule.concurrency)
+    if trigger is None:
+        missing = f"The trigger {rule.trigger} is not installed any more."
+        return Armed(rule.pk, rule.uid, rule.name, Trigger(), {}, (), discipline, problem=missing)
+    try:
+        found, clear = read_conditions(rule, known)
+        said = ""
+    except InvalidInput as error:
+        found, clear, said = (), None, error.message
+    return Armed(
+        rule.pk,
+        rule.uid,
+        rule.name,
+        trigger,
+        rule.trigger_params,
+        found,
+        discipline,
+        clear=clear,
+        for_seconds=max([float(rule.for_seconds), *(one.for_seconds for one in found)]),
+        debounce_seconds=rule.debounce_seconds,
+        subject_path=rule.subject_path,
+        problem=said,
+    )
+
+
+def read_conditions(rule: Rule, known: Mapping[str, Any] | None = None) -> tuple[tuple[Condition, ...], Condition | None]:
+    """The trigger's condition, the limits and the rule's own, checked; and the one that clears it.
+
+    Raises InvalidInput that names the field.
+    """
+    names = known if known is not None else catalogue.known()
+    texts = [("trigger_params", triggers.get(rule.trigger).condition(rule.trigger_params))]
+    texts += [("conditions", text) for text in _limits(rule, names)]
+    texts.append(("condition", rule.condition))
+    found = tuple(_checked(field, text, names) for field, text in texts if text.strip())
+    clear = _checked("clear_condition", rule.clear_condition, names) if rule.clear_condition.strip() else None
+    return found, clear
+
+
+def _limits(rule: Rule, known: Mapping[str, Any]) -> list[str]:
+    queue = str(rule.trigger_params.get("queue") or "default")
+    try:
+        return limits.sources(rule.conditions or {}, queue=queue, known=known, names=sorted(known))
+    except ValueError as error:
+        raise InvalidInput(str(error), fields={"conditions": [str(error)]}) from None
+
+
+def _checked(field: str, text: str, known: Mapping[str, Any]) -> Condition:
+    try:
+        return conditions.check(text, known, open_paths=catalogue.OPEN_PATHS)
+    except InvalidInput as error:
+        raise InvalidInput(error.message, fields={field: [error.message]}) from None

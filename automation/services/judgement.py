@@ -1,0 +1,170 @@
+"""Judges rules as things happen: events as they are routed, samples as they are taken, moments as they come.
+Called by the subscriber and by the duties of automation."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from automation.engine import rulings
+from automation.models import Cursor, Execution, Rule, RuleState
+from automation.services import arming
+from automation.services.arming import Ready
+from automation.services.sitting import Sitting
+from config.acts.plugins.triggers import Seen
+from config.kernel import series
+from config.kernel.desk import options
+from config.kernel.flow import clock, events
+from config.kernel.models import Event, Snapshot
+
+SAMPLES = "samples"
+# More snapshots than this in one transaction would hold its locks for too long.
+MOST_SAMPLES = 200
+
+
+def hear(heard: Sequence[Event]) -> None:
+    """Judge every rule that listens to these events, in the caller's transaction; an event heard again fires nothing twice."""
+    pairs = [(event, ready) for event in heard for ready in _listening(event)]
+    if not pairs:
+        return
+    now, given = clock.now(), {event.pk: seen(event) for event in heard}
+    subjects = {(event.pk, ready.rule.pk): subject_of(ready.rule.subject_path, given[event.pk]) for event, ready in pairs}
+    sitting = Sitting(_unique(ready for _, ready in pairs), now=now, subjects=set(subjects.values()))
+    done, measured = _fired_already(heard), _Measured()
+    for event, ready in pairs:
+        if (event.pk, ready.rule.pk) in done:
+            continue
+        subject = subjects[event.pk, ready.rule.pk]
+        values = values_of(given[event.pk], measured.values())
+        standing = partial(sitting.standing, ready.rule)
+        ruling = rulings.on_event(ready.armed, sitting.memory(ready.rule, subject), given[event.pk], values, standing=standing, now=now)
+        sitting.enter(ready, ruling, values=values, subject=subject, event=event)
+    sitting.close()
+
+
+def judge_samples() -> int:
+    """Judge every rule on each sample since the last one judged, in order; how many samples. One judge at a time, by the cursor's lock."""
+    with transaction.atomic():
+        cursor = Cursor.objects.select_for_update().get_or_create(name=SAMPLES)[0]
+        if cursor.at is None:
+            # What was measured before there was anybody to judge it is history.
+            cursor.at = Snapshot.objects.order_by("-at").values_list("at", flat=True).first()
+            cursor.save()
+            return 0
+        snapshots = list(Snapshot.objects.filter(at__gt=cursor.at).order_by("at")[:MOST_SAMPLES])
+        if snapshots:
+            _judge_snapshots(snapshots)
+            cursor.at = snapshots[-1].at
+            cursor.save()
+    return len(snapshots)
+
+
+def waiting_samples() -> int:
+    """How many samples nobody has judged yet."""
+    cursor = Cursor.objects.filter(name=SAMPLES).first()
+    rows = Snapshot.objects.all()
+    return rows.filter(at__gt=cursor.at)[:MOST_SAMPLES].count() if cursor and cursor.at else int(rows.exists())
+
+
+def judge_due(now: datetime, limit: int) -> int:
+    """Ask the triggers whose moment has come, and let de-bounced events count; how many. Each in a transaction of its own."""
+    keys = list(due(now).order_by("due_at", "quiet_at").values_list("pk", flat=True)[:limit])
+    for key in keys:
+        with transaction.atomic():
+            _judge_one(key, now)
+    return len(keys)
+
+
+def due(now: datetime) -> "QuerySet[RuleState]":
+    """What rules remember whose moment has come; rules that are off wait for nothing."""
+    alive = Rule.living.exclude(mode="off")
+    return RuleState.objects.filter(rule__in=alive, due_at__lte=now) | RuleState.objects.filter(rule__in=alive, quiet_at__lte=now)
+
+
+def values_of(event: Seen | None, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """What a condition may name: the event, its data, and what was measured last."""
+    if event is None:
+        return dict(measured)
+    head = {"id": event.uid, "type": event.type, "source": event.source, "subject": event.subject, "at": clock.text(event.at)}
+    return {**measured, "event": head, "data": event.data}
+
+
+def subject_of(path: str, event: Seen) -> str:
+    """The value that the rule is judged by itself for; empty when it names no path, or there is nothing there."""
+    found: Any = {"event": {"type": event.type, "source": event.source, "subject": event.subject}, "data": event.data}
+    for step in path.split(".") if path else []:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return str(found)[:200] if path and isinstance(found, str | int | float) else ""
+
+
+def _listening(event: Event) -> Iterable[Ready]:
+    origin = events.origin_of(event)
+    for ready in arming.ready():
+        patterns = ready.armed.trigger.listens(ready.armed.params)
+        if patterns and not ready.armed.problem and events.matches(patterns, event.type, origin=origin):
+            yield ready
+
+
+def seen(event: Event) -> Seen:
+    """The event as triggers see it."""
+    return Seen(event.uid, event.type, event.occurred_at, event.data, event.source, event.subject, events.origin_of(event))
+
+
+def _fired_already(heard: Sequence[Event]) -> set[tuple[int, int | None]]:
+    rows = Execution.objects.filter(event__in=heard, key__isnull=False)
+    return set(rows.values_list("event_id", "rule_id"))
+
+
+def _unique(found: Iterable[Ready]) -> list[Ready]:
+    return list({ready.rule.pk: ready for ready in found}.values())
+
+
+class _Measured:
+    """The latest sample, read once and only when somebody asks."""
+
+    def __init__(self) -> None:
+        self._values: Mapping[str, Any] | None = None
+
+    def values(self) -> Mapping[str, Any]:
+        """Name → value; empty when nothing was measured yet."""
+        if self._values is None:
+            latest = series.latest()
+            self._values = latest[1] if latest else {}
+        return self._values
+
+
+def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
+    ready = [one for one in arming.ready() if one.armed.trigger.wakes == "sample" and not one.armed.problem]
+    if not ready:
+        return
+    sitting, interval = Sitting(ready, now=clock.now(), subjects=[""]), float(options.get("AUTOMATION_CHECK_INTERVAL"))
+    for snapshot in snapshots:
+        for one in ready:
+            standing: Callable[[], Any] = partial(sitting.standing, one.rule)
+            memory = sitting.memory(one.rule)
+            ruling = rulings.on_sample(one.armed, memory, snapshot.values, at=snapshot.at, interval_seconds=interval, standing=standing)
+            sitting.enter(one, ruling, values=snapshot.values)
+    sitting.close()
+
+
+def _judge_one(key: int, now: datetime) -> None:
+    state = RuleState.objects.select_for_update().filter(pk=key).select_related("rule__owner").first()
+    ready = next((one for one in arming.ready() if state and one.rule.pk == state.rule_id), None)
+    if state is None or ready is None or not ready.armed.trigger:
+        return
+    sitting = Sitting([ready], now=now, subjects=[state.subject])
+    standing = partial(sitting.standing, ready.rule)
+    memory, measured = sitting.memory(ready.rule, state.subject), _Measured().values()
+    if state.quiet_at is not None and state.quiet_at <= now:
+        event = Event.objects.filter(uid=state.quiet_event).first()
+        values = values_of(seen(event) if event else None, measured)
+        ruling = rulings.on_quiet(ready.armed, memory, state.quiet_at, values, standing=standing, now=now)
+        sitting.enter(ready, ruling, values=values, subject=state.subject, event=event)
+        memory = sitting.memory(ready.rule, state.subject)
+    if state.due_at is not None and state.due_at <= now:
+        for ruling in rulings.on_due(ready.armed, memory, measured, standing=standing, now=now):
+            sitting.enter(ready, ruling, values={**measured, **ruling.facts}, subject=state.subject)
+    sitting.close()

@@ -1,0 +1,155 @@
+"""Rules: made, changed, switched, deleted. The only place that writes one; called alike by API, admin, dashboard, commands and façade."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+
+from automation.enums import ExecutionStatus, Mode
+from automation.models import Execution, Rule, RuleState
+from automation.services import beats, checking, feeding
+from config.acts.plugins.triggers import triggers
+from config.kernel.desk import options
+from config.kernel.flow import clock, context, events
+from config.kernel.flow.errors import Conflict, InvalidInput, LimitReached, NotFound
+from config.kernel.watch import audit
+
+FIELDS = (
+    *("name", "about", "mode", "trigger", "trigger_params", "subject_path", "condition", "conditions", "actions", "on_failure", "severity"),
+    *("timeout_seconds", "priority", "for_seconds", "cooldown_seconds", "debounce_seconds", "clear_condition", "max_per_hour"),
+    *("concurrency", "max_parallel", "is_deferrable", "defer_minutes"),
+)
+# A change of these makes what the rule remembers worthless.
+ANEW = ("trigger", "trigger_params", "condition", "conditions", "for_seconds", "subject_path", "clear_condition")
+
+
+def find(uid: str) -> Rule:
+    """The living rule, by id or by name. Raises NotFound."""
+    found = Rule.living.select_related("owner").filter(uid=uid).first() or Rule.living.select_related("owner").filter(name=uid).first()
+    if found is None:
+        raise NotFound(f"There is no rule {uid!r}.")
+    return found  # type: ignore[no-any-return]
+
+
+@transaction.atomic
+def create(*, owner: User | None, uid: str = "", managed_by: str = "", **fields: Any) -> Rule:
+    """A new rule, off unless `mode` says otherwise. Raises InvalidInput that names the field, Forbidden for actions the owner may not run,
+    Conflict for a name or id that is taken, LimitReached for too many."""
+    _ensure_room()
+    rule = Rule(owner=owner, managed_by=managed_by, **({"uid": uid} if uid else {}), **_known(fields))
+    checking.check(rule)
+    try:
+        with transaction.atomic():
+            rule.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(
+            f"There is a rule {rule.name!r} already, or one with the id {rule.uid!r}. Choose another name, or change that one."
+        ) from None
+    _begin_anew(rule)
+    _after(rule, "rule.created")
+    return rule
+
+
+@transaction.atomic
+def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
+    """Change what is named; a shipped rule becomes its editor's. Raises as `create`."""
+    _ensure_free(rule)
+    row = Rule.living.select_for_update(of=("self",)).select_related("owner").get(pk=rule.pk)
+    before = {name: getattr(row, name) for name in FIELDS}
+    for name, value in _known(changes).items():
+        setattr(row, name, value)
+    changed = [name for name in FIELDS if getattr(row, name) != before[name]]
+    if not changed:
+        return row  # type: ignore[no-any-return]
+    if row.owner is None and editor is not None and changed != ["mode"]:
+        row.owner = editor
+    checking.check(row)
+    row.revision, row.changed_at = row.revision + 1, clock.now()
+    try:
+        with transaction.atomic():
+            row.save()
+    except IntegrityError:
+        raise Conflict(f"There is a rule {row.name!r} already. Choose another name.") from None
+    if set(changed) & set(ANEW) or (before["mode"] == Mode.OFF != row.mode):
+        _begin_anew(row)
+    _after(row, "rule.changed", changed=changed)
+    return row  # type: ignore[no-any-return]
+
+
+def set_mode(rule: Rule, mode: str, *, editor: User | None = None) -> Rule:
+    """Switch it off, to shadow, or on."""
+    return update(rule, editor=editor, mode=mode)
+
+
+@transaction.atomic
+def delete(rule: Rule) -> bool:
+    """Gone from everywhere but history; what waits to be run is cancelled. False if it was gone."""
+    _ensure_free(rule)
+    now = clock.now()
+    if not Rule.living.filter(pk=rule.pk).update(deleted_at=now, mode=Mode.OFF, changed_at=now):
+        return False
+    RuleState.objects.filter(rule=rule).delete()
+    waiting = Execution.objects.filter(rule=rule, status=ExecutionStatus.PENDING)
+    waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code="rule_deleted", error_message="The rule was deleted.")
+    beats.drop(rule)
+    _after(rule, "rule.deleted")
+    return True
+
+
+def dry(*, owner: User | None, **fields: Any) -> Rule:
+    """A draft that is checked and not stored: for trying and back-testing before saving. Raises as `create`."""
+    rule = Rule(owner=owner, **_known(fields))
+    checking.check(rule)
+    return rule
+
+
+def changed_in(rule: Rule, fields: Mapping[str, Any]) -> Rule:
+    """The rule as it would be with `fields`, checked and not stored."""
+    row = Rule.objects.select_related("owner").get(pk=rule.pk)
+    for name, value in _known(fields).items():
+        setattr(row, name, value)
+    checking.check(row)
+    return row
+
+
+def warnings(rule: Rule) -> Sequence[str]:
+    """What a person should know before switching it on: loops, conflicts, what its actions lack."""
+    return [finding.text for finding in feeding.findings(rule)]
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(fields) - set(FIELDS))
+    if unknown:
+        sentence = f"A rule has no {', '.join(unknown)}. It has: {', '.join(FIELDS)}."
+        raise InvalidInput(sentence, fields={name: ["There is no such field."] for name in unknown})
+    return dict(fields)
+
+
+def _ensure_room() -> None:
+    most = options.get("RULES_MAX")
+    if Rule.living.count() >= most:
+        raise LimitReached(f"There are {most} rules, which is the limit (RULES_MAX). Delete some, or raise it.", code="too_many_rules")
+
+
+def _ensure_free(rule: Rule) -> None:
+    if rule.managed_by:
+        raise Conflict(f"The rule {rule.name!r} is kept by {rule.managed_by}; change it there.")
+
+
+def _begin_anew(rule: Rule) -> None:
+    """Forget what it remembered, and ask its trigger when it wants to wake first."""
+    RuleState.objects.filter(rule=rule).delete()
+    beats.follow(rule)
+    if rule.mode == Mode.OFF:
+        return
+    waking = triggers.get(rule.trigger).begin(rule.trigger_params, clock.now())
+    if waking.due_at is not None or waking.state:
+        RuleState.objects.create(rule=rule, state=dict(waking.state), due_at=waking.due_at)
+
+
+def _after(rule: Rule, action: str, **detail: Any) -> None:
+    actor = context.current().actor
+    audit.record(action, rule, name=rule.name, mode=rule.mode, **detail)
+    events.publish("rule.changed", subject=rule, data={"rule_id": rule.uid, "name": rule.name, "mode": str(rule.mode), "by": actor})
+    beats.follow(rule)

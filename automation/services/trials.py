@@ -1,0 +1,241 @@
+"""What a rule would do, without doing it: on one past event or on the present values, and over everything recorded in a window.
+Called by API, admin, dashboard and the command `rules`."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from automation.engine import rulings
+from automation.engine.discipline import Standing
+from automation.engine.rulings import Armed, Memory, Ruling
+from automation.models import Rule
+from automation.services import judgement, pressure
+from automation.services.arming import arm
+from automation.services.verdicts import parts_as_json
+from config.acts.plugins.triggers import Seen
+from config.acts.running import forms, invocations
+from config.acts.texts import paths
+from config.kernel import series
+from config.kernel.desk import options
+from config.kernel.flow import events
+from config.kernel.flow.errors import InvalidInput, StewardError
+from config.kernel.models import Event
+
+CHUNK, MOST_FIRINGS = 2000, 200
+LONGEST = timedelta(days=31)
+# Names that come with the event; others ask for the samples beside it.
+OF_EVENTS = ("event", "data")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What would happen: the ruling, and each action with its parameters filled in, or why they cannot be."""
+
+    result: str
+    reason: str
+    text: str
+    parts: Sequence[Mapping[str, Any]]
+    actions: Sequence[Mapping[str, Any]]
+    problem: str = ""
+
+
+@dataclass
+class Tested:
+    """A back-test. `firings`: the first MOST_FIRINGS moments it would have fired at; `held` by reason: what its discipline kept back."""
+
+    since: datetime
+    until: datetime
+    covered_until: datetime
+    judged: int = 0
+    fired: int = 0
+    firings: list[dict[str, Any]] = field(default_factory=list)
+    results: Counter[str] = field(default_factory=Counter)
+    held: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole window was gone through."""
+        return self.covered_until >= self.until
+
+
+def try_event(rule: Rule, event: Event) -> Tried:
+    """As if the event came now, its trigger remembering nothing; de-bouncing and discipline left aside."""
+    armed, seen = _armed(rule), judgement.seen(event)
+    values = judgement.values_of(seen, pressure.measured())
+    patterns = armed.trigger.listens(armed.params)
+    if not patterns:
+        return try_now(rule, values=values)
+    if not events.matches(patterns, event.type, origin=seen.origin):
+        text = f"It listens to {', '.join(patterns)}; this event is {event.type}."
+        return Tried("not_met", "trigger", text, (), ())
+    waking = armed.trigger.hear(armed.params, {}, seen)
+    if not waking.slots:
+        return Tried("not_met", "trigger", waking.reason or "The trigger waits for more.", (), ())
+    return try_now(rule, values={**values, **waking.facts})
+
+
+def try_now(rule: Rule, *, values: Mapping[str, Any] | None = None) -> Tried:
+    """By its conditions alone, on the values given or measured last."""
+    armed = _armed(rule)
+    found = pressure.measured() if values is None else values
+    weighed = rulings.weigh(armed, found)
+    result, reason = {True: ("fired", "met"), False: ("not_met", "not_met"), None: ("unknown", "unknown")}[weighed.truth]
+    said = rulings.told(weighed.parts) or "It has no condition: whenever it wakes, it fires."
+    planned, problem = _planned(rule, found)
+    return Tried(result, reason, said, parts_as_json(weighed.parts), planned, problem)
+
+
+def back_test(
+    rule: Rule, *, since: datetime, until: datetime, budget_seconds: float | None = None, tell: Callable[[Tested], None] | None = None
+) -> Tested:
+    """Judge everything recorded in the window by this rule alone; nothing is run or stored.
+
+    Stops after `budget_seconds` and says how far it came; `tell` hears of progress. Raises InvalidInput for an empty window or one
+    longer than a month.
+    """
+    if not since < until or until - since > LONGEST:
+        raise InvalidInput(f"A back-test covers up to {LONGEST.days} days, and its end comes after its beginning.")
+    armed, tested = _armed(rule), Tested(since, until, since)
+    machine = _Machine(armed, tested)
+    end = None if budget_seconds is None else time.monotonic() + budget_seconds
+    for moment in _walk(armed, machine, since, until):
+        tested.covered_until = moment
+        if tell is not None:
+            tell(tested)
+        if end is not None and time.monotonic() >= end:
+            return tested
+    tested.covered_until = until
+    return tested
+
+
+class _Machine:
+    """One rule judged with what it remembers in memory, by the same rulings as the live engine."""
+
+    def __init__(self, armed: Armed, tested: Tested) -> None:
+        self.armed, self.tested = armed, tested
+        self.memories: dict[str, Memory] = {}
+        self.recent: list[datetime] = []
+        self.interval = float(options.get("AUTOMATION_CHECK_INTERVAL"))
+
+    def hear(self, seen: Seen, measured: Mapping[str, Any]) -> None:
+        """One recorded event."""
+        subject = judgement.subject_of(self.armed.subject_path, seen)
+        self.pass_time(seen.at, measured, subject)
+        values = judgement.values_of(seen, measured)
+        memory = self.memories.get(subject, Memory())
+        self.enter(rulings.on_event(self.armed, memory, seen, values, standing=self.standing, now=seen.at), subject, seen.uid)
+
+    def sample(self, at: datetime, values: Mapping[str, Any]) -> None:
+        """One recorded sample."""
+        memory = self.memories.get("", Memory())
+        ruling = rulings.on_sample(self.armed, memory, values, at=at, interval_seconds=self.interval, standing=self.standing)
+        self.enter(ruling, "")
+
+    def pass_time(self, now: datetime, measured: Mapping[str, Any], subject: str = "") -> None:
+        """What the trigger asked for before `now`."""
+        memory = self.memories.get(subject, Memory())
+        if memory.quiet_at is not None and memory.quiet_at <= now:
+            values = judgement.values_of(None, measured)
+            self.enter(rulings.on_quiet(self.armed, memory, memory.quiet_at, values, standing=self.standing, now=memory.quiet_at), subject)
+            memory = self.memories[subject]
+        while memory.due_at is not None and memory.due_at <= now:
+            for ruling in rulings.on_due(self.armed, memory, measured, standing=self.standing, now=memory.due_at):
+                self.enter(ruling, subject)
+            memory = self.memories[subject]
+
+    def standing(self) -> Standing:
+        """As if automation ran, its owner might, and every execution ended at once."""
+        return Standing(fired_this_hour=len(self.recent))
+
+    def enter(self, ruling: Ruling, subject: str, event_uid: str = "") -> None:
+        """Count it."""
+        self.memories[subject] = ruling.memory
+        self.tested.judged += 1
+        self.tested.results[str(ruling.result)] += 1
+        if ruling.fires:
+            self.recent = [*(one for one in self.recent if ruling.slot - one < timedelta(hours=1)), ruling.slot]
+            self.tested.fired += 1
+            if len(self.tested.firings) < MOST_FIRINGS:
+                self.tested.firings.append({"at": ruling.slot, "subject": subject, "event": event_uid, "text": ruling.text})
+        elif ruling.result == "held":
+            self.tested.held[str(ruling.reason)] += 1
+
+
+def _walk(armed: Armed, machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
+    """Go through what is recorded; yields how far it came, now and then."""
+    begun = armed.trigger.begin(armed.params, since)
+    machine.memories[""] = Memory(state=begun.state, due_at=begun.due_at)
+    if armed.trigger.wakes == "sample":
+        yield from _samples(machine, since, until)
+    elif armed.trigger.listens(armed.params):
+        yield from _events(armed, machine, since, until)
+    machine.pass_time(until, {})
+
+
+def _samples(machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
+    for count, (at, values) in enumerate(series.snapshots(since, until)):
+        machine.sample(at, values)
+        if count % CHUNK == 0:
+            yield at
+
+
+def _events(armed: Armed, machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
+    patterns = armed.trigger.listens(armed.params)
+    rows = Event.objects.filter(created_at__gte=since, created_at__lt=until, route_note="").order_by("created_at", "id")
+    if all(not pattern.endswith("*") for pattern in patterns):
+        rows = rows.filter(type__in=list(patterns))
+    is_measured = any(name.partition(".")[0] not in OF_EVENTS for name in armed.names)
+    measured = _Samples(since, until) if is_measured else None
+    for count, event in enumerate(rows.iterator(chunk_size=CHUNK)):
+        seen = judgement.seen(event)
+        if events.matches(patterns, event.type, origin=seen.origin):
+            machine.hear(seen, measured.at(seen.at) if measured else {})
+        if count % CHUNK == 0:
+            yield event.created_at
+
+
+class _Samples:
+    """The recorded samples beside a walk through events: the latest before each."""
+
+    def __init__(self, since: datetime, until: datetime) -> None:
+        self.rows = series.snapshots(since - timedelta(hours=1), until)
+        self.values: Mapping[str, Any] = {}
+        self.next = next(self.rows, None)
+
+    def at(self, moment: datetime) -> Mapping[str, Any]:
+        """What was known at that moment."""
+        while self.next is not None and self.next[0] <= moment:
+            self.values = self.next[1]
+            self.next = next(self.rows, None)
+        return self.values
+
+
+def _armed(rule: Rule) -> Armed:
+    armed = arm(rule)
+    if armed.problem:
+        raise InvalidInput(armed.problem)
+    return armed
+
+
+def _planned(rule: Rule, values: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Each action as it would be called, secrets hidden."""
+    facts = {**values, "rule": {"id": rule.uid, "name": rule.name}, "subject": ""}
+    planned: list[dict[str, Any]] = []
+    for step in rule.steps:
+        action = invocations.find_action(step["action"])
+        try:
+            params = paths.fill(step["params"], facts)
+        except StewardError as error:
+            return planned, f"{step['action']}: {error.message}"
+        planned.append(
+            {
+                "action": step["action"],
+                "title": action.title,
+                "summary": action.summary(params),
+                "params": forms.masked(action.Parameters, params),
+            }
+        )
+    return planned, ""

@@ -1,0 +1,1 @@
+"""When a rule wakes: one trigger a file."""
