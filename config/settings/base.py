@@ -248,6 +248,17 @@ STEWARD_COMMANDS_FILE = env("STEWARD_COMMANDS_FILE", default="")
 # Folders by comma in which actions may remove and write files; links and `..` are resolved at each use.
 STEWARD_WRITABLE_ROOTS = env.list("STEWARD_WRITABLE_ROOTS", default=[])
 
+# --- who runs the services that are looked after; each is an operator target, and without it its controller is not configured
+# unix:///path of a socket, or http://user:password@host:port, of a supervisord.
+SUPERVISOR_URL = env("SUPERVISOR_URL", default="")
+# The same for the Docker Engine; reading its socket is as good as being root.
+DOCKER_HOST = env("DOCKER_HOST", default="")
+KUBERNETES_API_URL = env("KUBERNETES_API_URL", default="").rstrip("/")
+# Read at each call, since the cluster renews it.
+KUBERNETES_TOKEN_FILE = env("KUBERNETES_TOKEN_FILE", default="/var/run/secrets/kubernetes.io/serviceaccount/token")
+# Units by comma (`web.service`, `worker@`) that systemctl may be asked to restart, start and stop.
+SYSTEMD_UNITS = env.list("SYSTEMD_UNITS", default=[])
+
 # --- the outside world, all optional ----------------------------------------------------------
 GITHUB_WEBHOOK_SECRET = env("GITHUB_WEBHOOK_SECRET", default="")
 GITHUB_TOKEN = env("GITHUB_TOKEN", default="")

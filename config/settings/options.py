@@ -268,6 +268,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "Address space that the process of one action may take beyond what it begins with.",
     },
     "APPROVAL_HOURS": {"kind": int, "default": 24, "min": 1, "max": 720, "unit": "h", "help": "After this long no answer is a no."},
+    "SERVICE_CHECK_SECONDS": {
+        "kind": int,
+        "default": 15,
+        "min": 1,
+        "max": 86400,
+        "unit": "s",
+        "help": "How often each service is looked at: its controller is asked, its health checked.",
+    },
     "ACTIVE_USER_MINUTES": {
         "kind": int,
         "default": 5,

@@ -1,1 +1,5 @@
-"""Rows of the app healing, one file per kind."""
+"""Rows of healing, one file per kind."""
+
+from healing.models.service import Service
+
+__all__ = ["Service"]

@@ -14,11 +14,15 @@ from config.kernel.plugins.registry import Registry
 
 @dataclass(frozen=True)
 class Standing:
-    """How a service stands: `running, starting, stopped, failed` or `unknown`, how many instances, and a sentence."""
+    """How a service stands: `running, starting, stopped, failed` or `unknown`, how many instances, and a sentence.
+
+    `pids` are its processes where the controller knows them: a restart is proved by their having changed.
+    """
 
     state: str
     instances: int | None = None
     detail: str = ""
+    pids: tuple[int, ...] = ()
 
 
 class Controller:

@@ -1,0 +1,1 @@
+"""What may be done to a service. One file each; the key is healing.<file>."""
