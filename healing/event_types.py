@@ -33,7 +33,14 @@ declare(
     schema={
         "type": "object",
         "required": [*SERVICE, "status", "health"],
-        "properties": {**SERVICE, "status": FILLED, "status_before": FILLED, "health": FILLED, "health_before": FILLED, "instances": NUMBER},
+        "properties": {
+            **SERVICE,
+            "status": FILLED,
+            "status_before": FILLED,
+            "health": FILLED,
+            "health_before": FILLED,
+            "instances": NUMBER,
+        },
     },
     example={**EXAMPLE, "status": "stopped", "status_before": "running", "health": "critical", "health_before": "healthy", "instances": 0},
 )

@@ -19,7 +19,11 @@ class RestartParameters(forms.Form):
 
     service = forms.CharField(max_length=64, help_text="Its name or id.")
     wait_seconds = forms.FloatField(
-        required=False, initial=60, min_value=1, max_value=3600, help_text="How long it may take to be well again (seconds); 60 when left out."
+        required=False,
+        initial=60,
+        min_value=1,
+        max_value=3600,
+        help_text="How long it may take to be well again (s); 60 when left out.",
     )
 
 

@@ -26,7 +26,8 @@ class Plan:
 def plan(*, current: int | None, instances: int | None, factor: float | None, least: int, most: int) -> Plan:
     """A number, or the current one times a factor, rounded up and kept within the bounds. Exactly one of the two is given.
 
-    Decimal, since 100 x 1.1 would come out just above 110 and be rounded up to 111. Raises ValueError when a factor has nothing to multiply.
+    Decimal, since 100 x 1.1 would come out just above 110 and be rounded up to 111.
+    Raises ValueError when a factor has nothing to multiply.
     """
     if instances is not None:
         asked = instances

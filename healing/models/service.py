@@ -23,7 +23,10 @@ class Service(Row):
     min_instances = models.PositiveIntegerField(default=1)
     max_instances = models.PositiveIntegerField(default=1)
     scaling = models.JSONField(
-        null=True, blank=True, editable=False, help_text="The last change of its number: {key, before, after, at}; a call repeated is the same."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The last change of its number; the same call begun again finds it here.",
     )
 
     # how its health is checked

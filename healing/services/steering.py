@@ -34,9 +34,7 @@ def restart(service: Service, call: Call, *, wait_seconds: float) -> Outcome:
     return _settle_restart(service, {"pids_before": before, **_times(wait_seconds)})
 
 
-def scale(
-    service: Service, call: Call, *, instances: int | None, factor: float | None, most: int | None, wait_seconds: float
-) -> Outcome:
+def scale(service: Service, call: Call, *, instances: int | None, factor: float | None, most: int | None, wait_seconds: float) -> Outcome:
     """Have `instances` of it, or `factor` times as many, rounded up, within its bounds and at most `most`."""
     if call.state:
         return _settle_scale(service, call.state)
@@ -54,19 +52,23 @@ def unscale(service: Service, call: Call, *, wait_seconds: float) -> Outcome:
     """Have as many as before, but only while there are still as many as that call set."""
     if call.state:
         return _settle_scale(service, call.state)
-    before, after = call.output.get("before"), call.output.get("after")
-    if not call.output.get("changed"):
-        return Done({"service": service.name, "changed": False, "message": "That call changed nothing, so there is nothing to take back."})
-    if before is None:
-        return Refused(f"How many instances of {service.name} there were before is not known. Scale it to the number that you want.")
-    if (refused := _no_scaling(service)) is not None:
-        return refused
+    if (reason := _nothing_to_undo(service, call)) is not None:
+        return reason
+    before, after = call.output["before"], call.output["after"]
     now = standing.check(service).standing.instances
     if now == before:
         return Done({"service": service.name, "changed": False, "before": now, "after": now, "message": f"There are {now} again already."})
     if now != after:
-        return Refused(f"{service.name} has {now} instances, not the {after} that were set: somebody has changed it since. It is left alone.")
+        return Refused(f"{service.name} has {now} instances, not the {after} that were set: somebody changed it since. It is left alone.")
     return _apply(service, Plan(after, before, before), wait_seconds=wait_seconds)
+
+
+def _nothing_to_undo(service: Service, call: Call) -> Outcome | None:
+    if not call.output.get("changed"):
+        return Done({"service": service.name, "changed": False, "message": "That call changed nothing, so there is nothing to take back."})
+    if call.output.get("before") is None:
+        return Refused(f"How many instances of {service.name} there were before is not known. Scale it to the number that you want.")
+    return _no_scaling(service)
 
 
 def _no_scaling(service: Service) -> Refused | None:
