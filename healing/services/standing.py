@@ -116,7 +116,12 @@ def work(now: datetime, limit: int) -> int:
 
 
 def _claim(now: datetime, limit: int) -> Sequence[Service]:
-    """Those that are due, each taken by one worker only: whoever moves its next look further owns this one."""
+    """Those that are due, each taken by one worker only."""
     after = now + timedelta(seconds=options.get("SERVICE_CHECK_SECONDS"))
     due = Service.living.filter(next_look_at__lte=now).order_by("next_look_at", "id")[:limit]
-    return [one for one in due if Service.living.filter(pk=one.pk, next_look_at=one.next_look_at).update(next_look_at=after)]
+    return [one for one in due if _take(one, after)]
+
+
+def _take(service: Service, after: datetime) -> bool:
+    """Whoever moves its next look further owns this one."""
+    return bool(Service.living.filter(pk=service.pk, next_look_at=service.next_look_at).update(next_look_at=after))
