@@ -53,7 +53,11 @@ class CeleryPool(Controller):
             pools = _pools(params["queue"])
             if not pools:
                 return _nobody(params)
-            said = current_app.control.broadcast("pool_restart", destination=list(pools), reply=True, timeout=ANSWER_SECONDS * 5)
+            # Fresh processes come first and the oldest idle ones go, so that no task is interrupted. Celery's own `pool_restart`
+            # was tried and left processes as they were.
+            said: list[Mapping[str, Any]] = []
+            for worker, pool in pools.items():
+                said += [*_resize(worker, _size(pool)), *_resize(worker, -_size(pool))]
         except AWAY as error:
             return Failed("broker", f"The workers cannot be told: Redis is away ({type(error).__name__}).")
         return _done(said, pools, {"workers": sorted(pools)})
@@ -100,7 +104,7 @@ def _resize(worker: str, by: int) -> Sequence[Mapping[str, Any]]:
     if by == 0:
         return []
     tell = current_app.control.pool_grow if by > 0 else current_app.control.pool_shrink
-    return tell(abs(by), destination=[worker], reply=True, timeout=ANSWER_SECONDS) or [{worker: {"error": "it did not answer"}}]
+    return tell(abs(by), destination=[worker], reply=True, timeout=ANSWER_SECONDS, limit=1) or [{worker: {"error": "it did not answer"}}]
 
 
 def _done(said: Sequence[Mapping[str, Any]] | None, pools: Mapping[str, Any], output: Mapping[str, Any]) -> Outcome:
