@@ -5,10 +5,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django import forms
 from django.db import IntegrityError, transaction
 
 from config.acts.plugins.controllers import Controller, controllers
+from config.acts.running import forms
 from config.kernel.flow import clock, events, jobs
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.watch import audit
@@ -103,8 +103,7 @@ def controller_of(service: Service) -> Controller:
 def shown_params(service: Service) -> dict[str, Any]:
     """The controller's parameters as people may see them: secrets masked."""
     plugin = controllers.all().get(service.controller)
-    secret = _secret_names(plugin.Parameters) if plugin else set(service.params or {})
-    return {name: MASK if name in secret and value else value for name, value in (service.params or {}).items()}
+    return forms.masked(plugin.Parameters if plugin else None, service.params or {})
 
 
 def tell(action: str, service: Service, **detail: Any) -> None:
@@ -166,24 +165,16 @@ def _target_problem(kind: str, target: str) -> str:
 
 
 def _clean_params(service: Service, given: Mapping[str, Any], kept: Mapping[str, Any], wrong: dict[str, list[str]]) -> dict[str, Any]:
-    """What the controller's form makes of them; what is left out has its default, a masked or empty secret stays as it was."""
+    """What the controller's form makes of them; a masked or empty secret stays as it was. What is wrong is added to `wrong`."""
     if (plugin := controllers.all().get(service.controller)) is None:
         return dict(given)
-    fields, secret = plugin.Parameters.base_fields, _secret_names(plugin.Parameters)  # type: ignore[attr-defined]
-    if unknown := sorted(set(given) - set(fields)):
-        wrong |= {f"params.{name}": [f"{plugin.title} has no such parameter."] for name in unknown}
-    defaults = {name: field.initial() if callable(field.initial) else field.initial for name, field in fields.items()}
+    secret = forms.secret_names(plugin.Parameters)
     stays = {name: kept[name] for name in secret if kept.get(name) and given.get(name, MASK) in ("", None, MASK)}
-    form: forms.BaseForm = plugin.Parameters({**defaults, **given, **stays})
-    if form.is_valid():
-        return dict(form.cleaned_data)
-    for name, errors in form.errors.get_json_data().items():
-        wrong["params" if name == "__all__" else f"params.{name}"] = [str(error["message"]) for error in errors]
-    return dict(given)
-
-
-def _secret_names(form: type[forms.BaseForm]) -> set[str]:
-    return {name for name, field in form.base_fields.items() if isinstance(field.widget, forms.PasswordInput)}  # type: ignore[attr-defined]
+    try:
+        return forms.clean(plugin.Parameters, {**given, **stays})
+    except InvalidInput as error:
+        wrong |= {name if name == "params" else f"params.{name}": sentences for name, sentences in error.fields.items()}
+        return dict(given)
 
 
 def _save(service: Service, **options: Any) -> None:
