@@ -36,7 +36,6 @@ def broker(tmp_path_factory):
         finally:
             worker.terminate()
             worker.wait(30)
-            print((folder / "worker.log").read_text()[-3000:])
 
 
 @pytest.fixture
