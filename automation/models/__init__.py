@@ -1,6 +1,7 @@
 """Rows of automation, one file per kind."""
 
 from automation.models.execution import Execution, Verdict
+from automation.models.queue import Queue, WorkItem
 from automation.models.rule import Cursor, Rule, RuleState
 
-__all__ = ["Cursor", "Execution", "Rule", "RuleState", "Verdict"]
+__all__ = ["Cursor", "Execution", "Queue", "Rule", "RuleState", "Verdict", "WorkItem"]

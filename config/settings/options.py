@@ -298,6 +298,22 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "unit": "days",
         "help": "How long executions, invocations and verdicts are kept.",
     },
+    "ITEM_RETENTION_DAYS": {
+        "kind": int,
+        "default": 7,
+        "min": 1,
+        "max": 3650,
+        "unit": "days",
+        "help": "How long items of queues are kept once they are done, cancelled or archived.",
+    },
+    "FAILED_ITEM_RETENTION_DAYS": {
+        "kind": int,
+        "default": 30,
+        "min": 1,
+        "max": 3650,
+        "unit": "days",
+        "help": "How long failed items of queues are kept.",
+    },
     "SAMPLE_RETENTION_DAYS": {"kind": int, "default": 2, "min": 1, "max": 365, "unit": "days", "help": "How long raw samples are kept."},
     "MINUTE_RETENTION_DAYS": {
         "kind": int,
