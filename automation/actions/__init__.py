@@ -1,0 +1,1 @@
+"""What automation can do. One file each; the key is `automation.<file>`."""

@@ -1,0 +1,1 @@
+"""The duties of automation, one file per subject."""
