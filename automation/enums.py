@@ -108,6 +108,35 @@ class Reason(TextChoices):
     BROKEN = "broken", "the rule cannot be judged"
 
 
+class RetryStrategy(TextChoices):
+    """How the waits between the attempts at an item grow."""
+
+    EXPONENTIAL = "exponential", "exponential: 5, 10, 20, 40 …"
+    LINEAR = "linear", "linear: 5, 10, 15 …"
+    FIXED = "fixed", "fixed: 5, 5, 5 …"
+    FIBONACCI = "fibonacci", "fibonacci: 5, 5, 10, 15, 25 …"
+
+
+class ItemStatus(TextChoices):
+    """Where an item of a queue stands. What failed is the error queue; archived is what was cleared from it."""
+
+    WAITING = "waiting", "waiting"
+    PROCESSING = "processing", "processing"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+    ARCHIVED = "archived", "archived"
+
+
+ITEM_STEPS: Steps = {
+    ItemStatus.WAITING: frozenset({ItemStatus.PROCESSING, ItemStatus.CANCELLED}),
+    ItemStatus.PROCESSING: frozenset({ItemStatus.WAITING, ItemStatus.DONE, ItemStatus.FAILED, ItemStatus.CANCELLED}),
+    ItemStatus.FAILED: frozenset({ItemStatus.WAITING, ItemStatus.ARCHIVED}),
+    ItemStatus.CANCELLED: frozenset({ItemStatus.WAITING}),
+    ItemStatus.ARCHIVED: frozenset({ItemStatus.WAITING}),
+}
+
+
 # The requirements' five kinds of trigger → ours. Manual runs are a source of executions, not a trigger.
 TRIGGER_NAMES: Mapping[str, str] = {
     "SCHEDULED": "automation.schedule",

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.serializers.queues import CountOut, ItemDetail, ItemIn, ItemOut, ItemsIn, PauseIn, QueueIn, QueueOut
+from automation.api.serializers.queues import ItemCountOut, ItemDetail, ItemIn, ItemOut, ItemsIn, PauseIn, QueueIn, QueueOut
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from config.doors.api import Collection, IdempotencyKey, View
@@ -114,7 +114,7 @@ class CountedDeed(View):
     throttle_kind = "manage"
     deed: Callable[..., int]
 
-    @extend_schema(responses=CountOut)
+    @extend_schema(responses=ItemCountOut)
     def post(self, request: Request, name: str) -> Response:
         """How many there were."""
         return Response({"count": type(self).deed(queues.find(name))})

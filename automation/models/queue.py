@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from automation.enums import ITEM_STEPS, ItemStatus, Priority, RetryStrategy
 from config.kernel.flow import clock
 from config.kernel.flow.transitions import Steps
 from config.kernel.models.base import EncryptedJSONField, Leasable, Living, Row, UidField
@@ -13,11 +14,7 @@ from config.kernel.models.base import EncryptedJSONField, Leasable, Living, Row,
 class Queue(Row):
     """Items in line, how they are worked off, and how long the line may get."""
 
-    class Strategy(models.TextChoices):
-        EXPONENTIAL = "exponential", "exponential: 5, 10, 20, 40 …"
-        LINEAR = "linear", "linear: 5, 10, 15 …"
-        FIXED = "fixed", "fixed: 5, 5, 5 …"
-        FIBONACCI = "fibonacci", "fibonacci: 5, 5, 10, 15, 25 …"
+    Strategy = RetryStrategy
 
     uid = UidField("que_")
     slug = models.SlugField(max_length=48, help_text="Small letters, digits and _, beginning with a letter: conditions use it as a name.")
@@ -36,7 +33,7 @@ class Queue(Row):
 
     # how hard we try
     max_attempts = models.PositiveIntegerField(default=3, help_text="Attempts in all, the first included; then the item has failed.")
-    retry_strategy = models.CharField(max_length=16, choices=Strategy.choices, default=Strategy.EXPONENTIAL)
+    retry_strategy = models.CharField(max_length=16, choices=RetryStrategy.choices, default=RetryStrategy.EXPONENTIAL)
     retry_base_seconds = models.PositiveIntegerField(default=5)
     retry_max_delay_seconds = models.PositiveIntegerField(default=3600)
 
@@ -68,35 +65,17 @@ class Queue(Row):
 class WorkItem(Leasable, Row):
     """One thing to be done, from its coming to its end. A retry is another attempt of the same row."""
 
-    class Status(models.TextChoices):
-        WAITING = "waiting", "waiting"
-        PROCESSING = "processing", "processing"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
-        CANCELLED = "cancelled", "cancelled"
-        ARCHIVED = "archived", "archived"
-
-    class Priority(models.IntegerChoices):
-        LOW = 0, "low"
-        NORMAL = 1, "normal"
-        HIGH = 2, "high"
-        CRITICAL = 3, "critical"
-
-    OPEN = (Status.WAITING, Status.PROCESSING)
-    steps: ClassVar[Steps] = {
-        Status.WAITING: frozenset({Status.PROCESSING, Status.CANCELLED}),
-        Status.PROCESSING: frozenset({Status.WAITING, Status.DONE, Status.FAILED, Status.CANCELLED}),
-        Status.FAILED: frozenset({Status.WAITING, Status.ARCHIVED}),
-        Status.CANCELLED: frozenset({Status.WAITING}),
-        Status.ARCHIVED: frozenset({Status.WAITING}),
-    }
+    Status = ItemStatus
+    Priority = Priority
+    OPEN = (ItemStatus.WAITING, ItemStatus.PROCESSING)
+    steps: ClassVar[Steps] = ITEM_STEPS
 
     uid = UidField("itm_")
     queue = models.ForeignKey(Queue, on_delete=models.PROTECT, related_name="items")
     payload = models.JSONField(default=dict, help_text="What the processor is told, a JSON object.")
     key = models.CharField(max_length=200, null=True, blank=True, help_text="Put in again under this key, it is the same item.")  # noqa: DJ001
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
-    status = models.CharField(max_length=16, choices=Status.choices, default=Status.WAITING)
+    status = models.CharField(max_length=16, choices=ItemStatus.choices, default=ItemStatus.WAITING)
     queued_at = models.DateTimeField(default=clock.now, help_text="When it came, or was put back by a person.")
     next_attempt_at = models.DateTimeField(null=True, blank=True, help_text="Not before this.")
     attempts = models.PositiveIntegerField(default=0)
@@ -131,5 +110,5 @@ class WorkItem(Leasable, Row):
     @property
     def state(self) -> str:
         """As people see it: one that waits for its next attempt is `retrying`."""
-        is_retrying = self.status == self.Status.WAITING and self.attempts > 0 and self.next_attempt_at is not None
+        is_retrying = self.status == ItemStatus.WAITING and self.attempts > 0 and self.next_attempt_at is not None
         return "retrying" if is_retrying else self.status

@@ -160,7 +160,7 @@ class ItemDetail(ItemOut):
         fields = [*ItemOut.Meta.fields, "payload", "result", "holder", "deaths"]
 
 
-class CountOut(serializers.Serializer[Any]):
+class ItemCountOut(serializers.Serializer[Any]):
     """How many."""
 
     count = serializers.IntegerField()
