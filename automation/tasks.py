@@ -1,4 +1,4 @@
-"""The duties of automation: judge samples, judge what is due, advance executions, remove the old. The sweep and the nudges run them."""
+"""The duties of automation: judge, advance executions, work queues off, remove the old. The sweep and the nudges of the kernel run them."""
 
 from datetime import datetime
 from typing import Any
@@ -6,11 +6,14 @@ from typing import Any
 from django.db.models.signals import post_save
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from automation.services import beats, executions, health_checks, judgement, states, verdicts
+from automation.services import beats, executions, health_checks, judgement, queues, states, verdicts
+from automation.services.work import duties as work
 from config.kernel import series
 from config.kernel.flow import schedules
 from config.kernel.flow.errors import capture
 from config.kernel.plugins.contracts import duties
+
+WATCH_SECONDS = 15
 
 
 class Samples:
@@ -81,6 +84,11 @@ duties.register("automation.samples", Samples())
 duties.register("automation.due", Due())
 duties.register("automation.advance", Advance())
 duties.register("automation.tidy", Tidy())
+duties.register(queues.DUTY, work.Work())
+duties.register("automation.watch_queues", work.Watch())
+duties.register("automation.items_retention", work.Retention())
+schedules.every(WATCH_SECONDS, "queues", args=("automation.watch_queues",), about="Finds lost items and queues that are late.")
+schedules.every(3600, "queues tidy", args=("automation.items_retention",), about="Removes items that have been kept long enough.")
 schedules.every(3600, "automation tidy", args=("automation.tidy",), about="Removes executions and verdicts past their days.")
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from automation.services.work import taking
-from automation.tasks.queues import Watch
+from automation.services.work.duties import Watch
 from config.kernel.flow import clock, context
 from config.kernel.flow.errors import Conflict, InvalidInput, LimitReached, PermanentError, TemporaryError
 from config.kernel.flow.outcomes import Done, NotConfigured, Outcome, Waiting

@@ -1,13 +1,11 @@
-"""The duties of queues: work them off, watch for delays, forget what is old. The sweep and the nudges of the kernel run them."""
+"""The duties of queues: have them worked off, watch for delays, forget what is old. Registered by `automation.tasks`."""
 
 from datetime import datetime
 
-from automation.services import queues
-from automation.services.work import delays, drain, due_queues, recover, retention
-from config.kernel.flow import schedules
-from config.kernel.plugins.contracts import duties
+from automation.services.work import delays, retention
+from automation.services.work.draining import drain, due_queues
+from automation.services.work.taking import recover
 
-WATCH_SECONDS = 15
 TURN_SECONDS = 30
 
 
@@ -54,10 +52,3 @@ class Retention:
         """Remove all that may go; 0, for there is nothing more to do."""
         retention.remove(now)
         return 0
-
-
-duties.register(queues.DUTY, Work())
-duties.register("automation.watch_queues", Watch())
-duties.register("automation.items_retention", Retention())
-schedules.every(WATCH_SECONDS, "queues", args=("automation.watch_queues",), about="Finds lost items and queues that are late.")
-schedules.every(3600, "queues tidy", args=("automation.items_retention",), about="Removes items that have been kept long enough.")

@@ -1,1 +1,0 @@
-"""The duties of automation, one file per subject."""
