@@ -8,10 +8,13 @@ from config.kernel.language.facts import Fact
 from config.kernel.plugins.samplers import Sampler, samplers
 
 MOST = 100
-ALL = (
-    Fact("queue_depth", about="Items waiting, in all queues together."),
+FACTS = (
+    Fact("queue_items", about="Items waiting, in all queues together."),
     Fact("queue_oldest_age", unit="s", about="How long the oldest waiting item of any queue has waited."),
     Fact("queue_failed", about="Items whose attempts are used up, in all queues together."),
+    Fact("queues.<name>.depth", about="Items waiting in one queue."),
+    Fact("queues.<name>.oldest_age", unit="s", about="How long the oldest waiting item of one queue has waited."),
+    Fact("queues.<name>.throughput", unit="/s", about="Items of one queue done per second, over the last five minutes."),
 )
 
 
@@ -22,7 +25,7 @@ class Queues(Sampler):
 
     def facts(self) -> Sequence[Fact]:
         """The totals, then three names for each queue."""
-        return [*ALL, *(fact for queue in _queues() for fact in _facts(queue.slug))]
+        return FACTS
 
     def measure(self) -> Mapping[str, float]:
         """All of them, in two statements. Without a queue there is nothing to measure."""
@@ -31,7 +34,7 @@ class Queues(Sampler):
             return {}
         found = work.figures_of(rows)
         values = {
-            "queue_depth": float(sum(one.depth for one in found.values())),
+            "queue_items": float(sum(one.depth for one in found.values())),
             "queue_oldest_age": max(one.oldest_age_seconds for one in found.values()),
             "queue_failed": float(sum(one.failed for one in found.values())),
         }
@@ -47,14 +50,6 @@ class Queues(Sampler):
 
 def _queues() -> list[Queue]:
     return list(Queue.living.defer("parameters").order_by("slug")[:MOST])
-
-
-def _facts(slug: str) -> Sequence[Fact]:
-    return (
-        Fact(f"queues.{slug}.depth", about=f"Items waiting in the queue {slug}."),
-        Fact(f"queues.{slug}.oldest_age", unit="s", about=f"How long the oldest waiting item of the queue {slug} has waited."),
-        Fact(f"queues.{slug}.throughput", unit="/s", about=f"Items of the queue {slug} done per second, over the last five minutes."),
-    )
 
 
 samplers.register("automation.queues", Queues(), module=__name__)
