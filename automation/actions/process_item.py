@@ -7,15 +7,15 @@ from django import forms
 
 from automation.services import queues, work
 from config.acts.plugins.actions import Action, Call, actions
+from config.acts.running.forms import JSON
 from config.kernel.flow.outcomes import Outcome
-from config.look.fields import PrettyJSON
 
 
 class Parameters(forms.Form):
     """What, how, and by which queue."""
 
     video_url = forms.URLField(label="Video URL", max_length=2000, assume_scheme="https", help_text="What is to be processed.")
-    processing_options = PrettyJSON(label="Processing options", required=False, help_text="Handed to the processor as they are.")
+    processing_options = JSON(kind=dict, label="Processing options", required=False, help_text="Handed to the processor as they are.")
     queue = forms.CharField(
         label="Queue",
         max_length=64,

@@ -1,4 +1,7 @@
-"""A queue that is worked off by itself: item after item until nothing is due, the limit is reached, or the time is up."""
+"""A queue that is worked off by itself: by calls of `automation.work_off`, as many at once as the queue allows.
+
+Each runs in a process of its own and takes item after item, so that an item that hangs or crashes takes down nothing but its own call.
+"""
 
 from datetime import timedelta
 
@@ -6,8 +9,18 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from automation.models import Queue, WorkItem
 from automation.services.work import processing, taking
+from config.acts.models import Invocation
 from config.acts.plugins.processors import processors
-from config.kernel.flow import clock
+from config.acts.running import invocations
+from config.kernel.flow import clock, leases
+from config.kernel.models.base import new_uid
+
+ACTION, DUTY = "automation.work_off", "automation.work"
+# One call goes on for this long, so that a full line costs few calls, and a queue that was changed is soon worked as it says.
+TURN_SECONDS = 30.0
+# After a call that came to a bad end the next one waits: whatever is wrong is rarely over at once.
+REST = timedelta(seconds=10)
+BAD = (Invocation.Status.FAILED, Invocation.Status.TIMEOUT, Invocation.Status.REFUSED)
 
 
 def due_queues() -> "QuerySet[Queue]":
@@ -20,7 +33,17 @@ def due_queues() -> "QuerySet[Queue]":
     return runs.filter(Exists(items)).order_by("id")
 
 
-def drain(queue: Queue, *, seconds: float) -> int:
+def waiting_queues() -> list[Queue]:
+    """Those of them for which a further call may be made now."""
+    return [queue for queue in due_queues() if _room(queue) > 0]
+
+
+def call_workers() -> int:
+    """Make the calls that are missing; how many."""
+    return sum(_call(queue) for queue in waiting_queues())
+
+
+def drain(queue: Queue, *, seconds: float = TURN_SECONDS) -> int:
     """Work its items off, the most urgent first; how many. Nothing is begun once `seconds` are over."""
     until, count = clock.now() + timedelta(seconds=seconds), 0
     while clock.now() < until:
@@ -30,3 +53,39 @@ def drain(queue: Queue, *, seconds: float) -> int:
             return count
         count += len(processing.process(taken))
     return count
+
+
+def _room(queue: Queue) -> int:
+    calls = Invocation.objects.filter(caller=_caller(queue))
+    if calls.filter(status__in=BAD, ended_at__gte=clock.now() - REST).exists():
+        return 0
+    at_work = max(calls.filter(status__in=Invocation.OPEN).count(), _others_at_work(queue))
+    return min(queue.max_in_progress - at_work, taking.ready(queue, clock.now())[: queue.max_in_progress].count() or 1)
+
+
+def _others_at_work(queue: Queue) -> int:
+    """Items that are worked now, by batches and people too: a call that finds the limit reached would only end again."""
+    return WorkItem.objects.filter(queue=queue, status=WorkItem.Status.PROCESSING, lease_until__gt=clock.now()).count()
+
+
+def _call(queue: Queue) -> int:
+    with leases.held(f"work:{queue.uid}", seconds=60) as held:
+        if held is None:
+            return 0
+        room = max(_room(queue), 0)
+        for _ in range(room):
+            invocations.call(
+                ACTION,
+                {"queue": queue.slug},
+                owner=invocations.SYSTEM,
+                caller=_caller(queue),
+                key=new_uid("work_"),
+                follower=DUTY,
+                timeout_seconds=TURN_SECONDS + queue.timeout_seconds,
+                retry={"max_attempts": 1},
+            )
+        return room
+
+
+def _caller(queue: Queue) -> str:
+    return f"queue:{queue.uid}"

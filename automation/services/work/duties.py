@@ -2,25 +2,22 @@
 
 from datetime import datetime
 
-from automation.services.work import delays, retention
-from automation.services.work.draining import drain, due_queues
-from automation.services.work.taking import recover
-
-TURN_SECONDS = 30
+from automation.services.work import delays, draining, retention, taking
 
 
 class Work:
     """Have queues worked off that are to be worked off by themselves."""
 
-    queue = "actions"
+    queue = "default"
 
     def due_count(self, now: datetime) -> int:
-        """How many queues have something to be done."""
-        return due_queues().count()
+        """How many queues lack somebody at work."""
+        return len(draining.waiting_queues())
 
     def work(self, now: datetime, limit: int) -> int:
-        """Work them off for a while, one after another."""
-        return min(sum(drain(queue, seconds=TURN_SECONDS) for queue in due_queues()), limit)
+        """Call for them; each call nudges this duty at its end."""
+        draining.call_workers()
+        return 0
 
 
 class Watch:
@@ -34,7 +31,7 @@ class Watch:
 
     def work(self, now: datetime, limit: int) -> int:
         """One look; 0, for there is nothing more to do."""
-        recover()
+        taking.recover()
         delays.look_at_all()
         return 0
 
