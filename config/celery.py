@@ -4,7 +4,6 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.app.amqp import AMQP
-from django.db import close_old_connections
 from kombu import Connection
 from kombu.transport.redis import Channel, QoS
 
@@ -59,6 +58,8 @@ def keep_our_logging(**_: Any) -> None:
 
 
 @signals.task_prerun.connect
-def drop_broken_connections(**_: Any) -> None:
-    """A connection that failed is replaced before the next task."""
-    close_old_connections()
+def renew_connections(**_: Any) -> None:
+    """A connection that failed, or that somebody wants renewed, is replaced before the next task."""
+    from config.kernel.desk import connections  # rows, which this module must not need
+
+    connections.heed()

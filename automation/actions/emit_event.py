@@ -25,13 +25,18 @@ class EmitEvent(Action):
         """The event."""
 
         type = forms.CharField(max_length=128, help_text="A known event type, such as `system.status`.")
-        data = JSON(kind=dict, required=False, initial=dict, help_text="What it tells; must fit the schema of its type.")
+        # A form has an attribute of this name; as a field it is kept elsewhere and does not touch it.
+        data = JSON(kind=dict, required=False, initial=dict, help_text="What it tells; must fit the schema of its type.")  # type: ignore[assignment]
         subject = forms.CharField(max_length=128, required=False, help_text="What it is about, as `order:42`.")
 
     def run(self, params: Mapping[str, Any], call: Call) -> Outcome:
         """The same call publishes the same event, so a call that is started again publishes nothing twice."""
         draft = events.Draft(
-            params["type"], params["data"] or {}, uid=_uid(call.key or call.id), subject=params["subject"] or "", source=f"action:{call.id}"[:64]
+            params["type"],
+            params["data"] or {},
+            uid=_uid(call.key or call.id),
+            subject=params["subject"] or "",
+            source=f"action:{call.id}"[:64],
         )
         try:
             done = events.publish_draft(draft)

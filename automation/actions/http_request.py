@@ -21,7 +21,7 @@ OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
 class HttpRequest(Action):
-    """To public addresses and operator targets only; redirects are not followed; of the reply 64 kB are kept."""
+    """To public addresses and operator targets only; redirects are not followed; of the reply 32 kB are kept."""
 
     title = "Make an HTTP request"
     about = "Calls a URL and keeps the reply. Without the expected status it has failed; methods that may be repeated are tried again."
@@ -74,9 +74,7 @@ class HttpRequest(Action):
         if "idempotency-key" not in named:
             # A receiver that heeds it does the same call once only.
             headers["Idempotency-Key"] = call.key or call.id
-        wanted = calling.Wanted(
-            params["method"], params["url"], headers, body, params["timeout_seconds"], params["expected_statuses"]
-        )
+        wanted = calling.Wanted(params["method"], params["url"], headers, body, params["timeout_seconds"], params["expected_statuses"])
         return calling.call(wanted)
 
     def summary(self, params: Mapping[str, Any]) -> str:

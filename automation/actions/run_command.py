@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from automation.services import fitting
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running import programs
 from config.acts.running.forms import JSON
@@ -19,7 +20,9 @@ class RunCommand(Action):
     """By name and nothing else: its words, its folder and its user are written in STEWARD_COMMANDS_FILE."""
 
     title = "Run a program"
-    about = "Runs one of the programs that STEWARD_COMMANDS_FILE lists, with the arguments that are written there, and keeps what it printed."
+    about = (
+        "Runs one of the programs that STEWARD_COMMANDS_FILE lists, with the arguments that are written there, and keeps what it printed."
+    )
     permission = "critical"
     timeout_seconds = LONGEST_SECONDS + 30
 
@@ -49,10 +52,14 @@ class RunCommand(Action):
         except OSError as error:
             return Failed("not_started", f"The program {params['program']} could not be started: {error.strerror or error}.")
         if ran.exit_code is None:
-            return Failed("timeout", f"The program {params['program']} was stopped after {params['timeout_seconds']:g} s.{_last_words(ran)}")
+            return Failed(
+                "timeout", f"The program {params['program']} was stopped after {params['timeout_seconds']:g} s.{_last_words(ran)}"
+            )
         if ran.exit_code not in params["expected_codes"]:
             return Failed("exit_code", f"The program {params['program']} ended with exit code {ran.exit_code}.{_last_words(ran)}")
-        return Done({"exit_code": ran.exit_code, "stdout": redact.text(ran.stdout), "stderr": redact.text(ran.stderr)})
+        return Done(
+            {"exit_code": ran.exit_code, "stdout": fitting.tail(redact.text(ran.stdout)), "stderr": fitting.tail(redact.text(ran.stderr))}
+        )
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """The name says what it does, or should."""

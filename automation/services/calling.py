@@ -1,16 +1,19 @@
 """One HTTP request that a rule asks for, and what its reply means. Called by the action `automation.http_request`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from config.kernel.flow.errors import TemporaryError
+from automation.services import fitting
+from config.kernel.flow.errors import InvalidInput, TemporaryError
 from config.kernel.flow.outcomes import Done, Failed, Outcome
+from config.kernel.language import json_text
 from config.kernel.wire import http, redact
 
-REPLY_BYTES = 65536
+REPLY_BYTES = 32 * 1024
 # Sent twice they do no more than once (RFC 9110, 9.2.2).
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # Failures that may be gone in a while; `blocked_url` stays what it is.
@@ -69,12 +72,13 @@ def _shown(reply: http.Reply) -> dict[str, Any]:
     """For the output: the reply, its JSON where it is some, at most REPLY_BYTES of it."""
     found: dict[str, Any] = {
         "status": reply.status,
-        "headers": redact.headers(reply.headers),
+        "headers": {name: fitting.head(value, room=500) for name, value in list(redact.headers(reply.headers).items())[:40]},
         "bytes": len(reply.body),
         "is_cut": len(reply.body) >= REPLY_BYTES,
         "duration_ms": reply.duration_ms,
     }
-    try:
-        return {**found, "json": orjson.loads(reply.body)}
-    except orjson.JSONDecodeError:
-        return {**found, "body": reply.body.decode("utf-8", errors="replace").replace("\0", "\ufffd")}
+    with suppress(InvalidInput):
+        given = json_text.read(reply.body)
+        if len(orjson.dumps(given)) <= REPLY_BYTES:
+            return {**found, "json": given}
+    return {**found, "body": fitting.head(reply.body.decode("utf-8", errors="replace"), room=REPLY_BYTES)}

@@ -3,6 +3,7 @@ Imported once, by `config.kernel.tasks`."""
 
 from datetime import datetime
 
+from config.kernel.desk import connections
 from config.kernel.flow import schedules
 from config.kernel.plugins.contracts import duties, probes
 from config.kernel.watch import gauges, health, heartbeat, logs, notifications
@@ -40,3 +41,4 @@ probes.register("kernel.backlog", kernel_probes.backlog)
 
 logs.carry_correlation_ids()
 heartbeat.watch_workers()
+connections.watch_requests()

@@ -5,7 +5,7 @@ from typing import Any
 
 import environ
 
-from config.settings.database import database
+from config.settings.database import CLIENT_NAME, database
 from config.settings.options import OPTIONS  # noqa: F401 - read as settings.OPTIONS
 from config.settings.secrets import load_or_make
 
@@ -119,7 +119,12 @@ if REDIS_URL:
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "steward",
-            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1, **({"password": REDIS_PASSWORD} if REDIS_PASSWORD else {})},
+            "OPTIONS": {
+                "socket_connect_timeout": 1,
+                "socket_timeout": 1,
+                "client_name": CLIENT_NAME,
+                **({"password": REDIS_PASSWORD} if REDIS_PASSWORD else {}),
+            },
         }
     }
 else:
@@ -167,6 +172,7 @@ if REDIS_URL:
         "socket_timeout": 5,
         "socket_keepalive": True,
         "retry_on_timeout": True,
+        "client_name": CLIENT_NAME,
     }
     if REDIS_PASSWORD:
         CELERY_BROKER_TRANSPORT_OPTIONS["password"] = REDIS_PASSWORD

@@ -12,6 +12,8 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA busy_timeout=20000;",
 }
 
+# How our connections are called on the servers, so that they can be told from others.
+CLIENT_NAME = "steward"
 KINDS = ("postgres", "postgresql", "sqlite")
 
 
@@ -34,5 +36,5 @@ def database(url: str) -> dict[str, Any]:
     if found["ENGINE"].endswith("sqlite3"):
         found["OPTIONS"] = {**SQLITE_OPTIONS, **found.get("OPTIONS", {})}
     else:
-        found["OPTIONS"] = {"connect_timeout": 3, **found.get("OPTIONS", {})}
+        found["OPTIONS"] = {"connect_timeout": 3, "application_name": CLIENT_NAME, **found.get("OPTIONS", {})}
     return found

@@ -275,6 +275,25 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "max": 86400,
         "unit": "s",
         "help": "How often each service is looked at: its controller is asked, its health checked.",
+    "WORKER_MAX_CONCURRENCY": {
+        "kind": int,
+        "default": 32,
+        "min": 1,
+        "max": 1000,
+        "unit": "",
+        "help": "Processes that our own workers may be scaled to, all workers of a queue together.",
+    },
+    "RECOVERY_SERVICES": {
+        "kind": list,
+        "default": [],
+        "unit": "",
+        "help": "Services that the recovery action restart_services restarts when it is told no names.",
+    },
+    "CONNECTIONS_RESET_AT": {
+        "kind": str,
+        "default": "",
+        "unit": "",
+        "help": "Connections opened before this time are closed before their next use; the action reset_connections sets it to now.",
     },
     "ACTIVE_USER_MINUTES": {
         "kind": int,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_NAMED = 50
+MOST_NAMED = 20
 
 
 class Absent(Exception):
@@ -12,7 +12,7 @@ class Absent(Exception):
 
 @dataclass
 class Removed:
-    """How many things were removed and how many bytes they had; what was left alone, and why (the first fifty by name)."""
+    """How many things were removed and how many bytes they had; what was left alone, and why (the first twenty by name)."""
 
     count: int = 0
     bytes: int = 0
@@ -28,7 +28,7 @@ class Removed:
         """One thing stays that somebody may have expected to go."""
         self.skipped_count += 1
         if len(self.skipped) < MOST_NAMED:
-            self.skipped.append({"what": what[:300], "why": why})
+            self.skipped.append({"what": what[-200:], "why": why})
 
     def as_json(self) -> dict[str, Any]:
         """For the output of an action."""

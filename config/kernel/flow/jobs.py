@@ -154,5 +154,5 @@ def _is_first(key: str) -> bool:
 
 @lru_cache(maxsize=4)
 def _redis(url: str, password: str) -> redis.Redis:
-    options = {"password": password} if password else {}
+    options = {"client_name": settings.CLIENT_NAME, **({"password": password} if password else {})}
     return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1, retry=Retry(NoBackoff(), 0), **options)

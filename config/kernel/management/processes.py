@@ -11,10 +11,10 @@ from celery import signals
 from celery._state import get_current_app
 from celery.beat import Service
 from celery.worker import WorkController, state
-from django.db import close_old_connections
 from django_celery_beat.schedulers import DatabaseScheduler
 from waitress.server import create_server
 
+from config.kernel.desk import connections
 from config.kernel.flow import schedules
 from config.kernel.flow.errors import capture
 from config.kernel.management import bodies
@@ -155,6 +155,11 @@ class _Controller(WorkController):
 class Schedule(DatabaseScheduler):  # type: ignore[misc]  # it ships no types
     """Sends nothing to a queue that nobody empties: whoever comes back would first have to throw away a day's messages, one by one."""
 
+    def tick(self, *args: Any, **options: Any) -> Any:
+        """As Celery's, on a connection that nobody wants renewed."""
+        connections.heed()
+        return super().tick(*args, **options)
+
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **options: Any) -> Any:
         """As Celery's, or None where too many wait already."""
         queue = entry.options.get("queue") or self.app.conf.task_default_queue
@@ -176,7 +181,7 @@ class Beat(Part):
         """Send what is due until it is stopped."""
         while not self.stopped.is_set():
             with capture("beat.loop_failed"):
-                close_old_connections()
+                connections.heed()
                 schedules.follow()
                 self.service = Service(app=get_current_app(), max_interval=BEAT_LOOP_SECONDS, scheduler_cls=Schedule)
                 if not self.stopped.is_set():

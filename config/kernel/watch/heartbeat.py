@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error
 
+from config.kernel.desk import connections
 from config.kernel.flow import clock, leases
 from config.kernel.flow.errors import capture
 from config.kernel.models import Lease
@@ -63,7 +64,7 @@ class Heartbeat:
     def _beat_for_ever(self) -> None:
         while not self.stopped.wait(BEAT_SECONDS):
             with capture("heartbeat.failed", worker=self.key):
-                close_old_connections()
+                connections.heed()
                 self.beat()
 
 

@@ -14,10 +14,11 @@ from multiprocessing.util import Finalize
 
 from django.conf import settings
 from django.db import Error as AnyDatabaseError
-from django.db import close_old_connections, connection, transaction
+from django.db import connection, transaction
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
 
+from config.kernel.desk import connections
 from config.kernel.flow.errors import capture
 from config.kernel.models import Tally
 from config.kernel.watch.metric_names import BUCKETS, DECLARED
@@ -243,7 +244,7 @@ def _flush_for_ever() -> None:
     pause = threading.Event()
     while not pause.wait(settings.METRICS_FLUSH_SECONDS):
         with capture("metrics.flusher_failed"):
-            close_old_connections()
+            connections.heed()
             flush()
 
 

@@ -3,6 +3,7 @@
 import json
 import sys
 
+import orjson
 import psutil
 import pytest
 
@@ -67,8 +68,9 @@ def test_a_program_that_takes_too_long_is_gone_with_its_children(programs):
 
 
 def test_output_is_capped(programs):
-    programs(loud="print('x' * 1_000_000)")
-    assert len(perform(KEY, {"program": "loud"}).output["stdout"]) == 64 * 1024
+    programs(loud="print('x' * 1_000_000)", wild="import os; [os.write(n, bytes(range(256)) * 1000) for n in (1, 2)]")
+    assert perform(KEY, {"program": "loud"}).output["stdout"].strip("x") == "\n"
+    assert len(orjson.dumps(perform(KEY, {"program": "wild"}).output)) < 64 * 1024
 
 
 def test_without_a_list_nothing_is_configured(settings):
