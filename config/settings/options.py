@@ -275,6 +275,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "max": 86400,
         "unit": "s",
         "help": "How often each service is looked at: its controller is asked, its health checked.",
+    },
     "WORKER_MAX_CONCURRENCY": {
         "kind": int,
         "default": 32,
