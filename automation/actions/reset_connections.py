@@ -19,7 +19,7 @@ class ResetConnections(Action):
     timeout_seconds = 60
 
     def run(self, params: Mapping[str, Any], call: Call) -> Outcome:
-        """Ask, then look until none of the old ones is left; those of busy processes are named."""
+        """Ask, then look until none of the old ones is left; those that are renewed later are named."""
         return connections.reset(call.state)
 
 

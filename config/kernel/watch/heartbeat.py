@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import Error
+from django.db import Error, connection
 
 from config.kernel.desk import connections
 from config.kernel.flow import clock, leases
@@ -98,6 +98,8 @@ def _ready(sender: Any = None, **_: Any) -> None:
     beating = Heartbeat(str(sender.hostname), [str(name) for name in sender.app.amqp.queues.consume_from])
     _beating.append(beating)
     beating.start()
+    if not connection.in_atomic_block:
+        connection.close()  # This thread needs no database from here on.
 
 
 def _stopping(**_: Any) -> None:
