@@ -34,7 +34,10 @@ class Wanted:
 
 
 def call(wanted: Wanted) -> Outcome:
-    """Make it, once. Raises TemporaryError where trying again may help and can do no harm: an idempotent method that met no answer or 5xx."""
+    """Make it, once.
+
+    Raises TemporaryError where trying again may help and can do no harm: an idempotent method that met no answer, or 5xx.
+    """
     request = http.Request(wanted.method, wanted.url, wanted.headers, wanted.body, wanted.timeout_seconds, REPLY_BYTES)
     reply = http.send(request)
     where = f"{wanted.method} {redact.url(wanted.url)}"

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from config.acts.plugins.controllers import controllers
+from automation.services import pools
 from config.kernel.desk import connections, options
 from config.kernel.flow import clock
 from config.kernel.flow.outcomes import Done, Outcome, Waiting
@@ -25,8 +25,6 @@ from config.kernel.watch.probes import redis_client
 LOOK_AGAIN = timedelta(seconds=2)
 # Threads that beat do so every eight seconds. Who is busy, or has nothing to do, renews before its next piece of work: not waited for.
 PATIENCE = timedelta(seconds=12)
-POOL = "healing.celery_pool"
-QUEUES = ("default", "actions")
 
 _OURS = """
     SELECT pid, backend_start::text FROM pg_stat_activity
@@ -67,19 +65,9 @@ def _begin() -> dict[str, Any]:
         "asked_at": clock.text(now),
         "until": (now + PATIENCE).isoformat(),
         "database": before,
-        "pools": _renew_pools(),
+        "pools": pools.renew(),  # nobody knows when the next task of an idle process would come
         "redis": _close_redis(),
     }
-
-
-def _renew_pools() -> dict[str, str]:
-    """Processes of our workers that idle are replaced by fresh ones: nobody knows when their next task would come."""
-    found: dict[str, str] = {}
-    controller = controllers.get(POOL) if POOL in controllers.all() else None
-    for queue in QUEUES if settings.REDIS_URL and controller else ():
-        outcome = controller.restart({"queue": queue})  # type: ignore[union-attr]
-        found[queue] = "renewed" if isinstance(outcome, Done) else str(getattr(outcome, "message", outcome))
-    return found
 
 
 def _close_redis() -> Any:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from config.kernel.flow import clock
 from automation.services.cleanup import files, keys, sessions
 from automation.services.cleanup.removed import Absent, Removed
+from config.kernel.flow import clock
 
 __all__ = ["KINDS", "Absent", "Removed", "clean"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from config.kernel.flow.errors import Forbidden
 from automation.services.cleanup.removed import Removed
+from config.kernel.flow.errors import Forbidden
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -11,15 +11,18 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 
+from automation.services.cleanup.removed import Absent, Removed
 from config.kernel.flow.errors import TemporaryError
 from config.kernel.watch.probes import redis_client
-from automation.services.cleanup.removed import Absent, Removed
 
 BATCH = 500
 
 
 def clean(*, idle: timedelta) -> Removed:
-    """Remove the keys that were not read or written for longer than `idle`. Raises Absent without Redis, TemporaryError while it is away."""
+    """Remove the keys that were not read or written for longer than `idle`.
+
+    Raises Absent without Redis, TemporaryError while it is away.
+    """
     if not settings.REDIS_URL:
         raise Absent("REDIS_URL is not set: without Redis the cache lives and ends with each process.")
     removed = Removed()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from config.acts.running import forms
 from config.acts.plugins.actions import actions
+from config.acts.running import forms
 from config.kernel.flow.errors import InvalidInput, TemporaryError
 from config.kernel.flow.outcomes import Done, Failed
 from config.kernel.wire import http
