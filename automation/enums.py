@@ -1,6 +1,7 @@
 """Words of automation: modes, states, reasons, and which state may follow which."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from django.db.models import IntegerChoices, TextChoices
 
@@ -137,11 +138,40 @@ ITEM_STEPS: Steps = {
 }
 
 
-# The requirements' five kinds of trigger → ours. Manual runs are a source of executions, not a trigger.
-TRIGGER_NAMES: Mapping[str, str] = {
-    "SCHEDULED": "automation.schedule",
-    "QUEUE_BASED": "automation.queue",
-    "THRESHOLD_BASED": "automation.threshold",
-    "EVENT_DRIVEN": "automation.event",
-    "USER_ACTIVITY": "automation.activity",
-}
+class AutomationTrigger(StrEnum):
+    """Triggers by the names of the requirements; the value is the key of the trigger. Manual runs are a source, not a trigger."""
+
+    SCHEDULED = "automation.schedule"
+    QUEUE_BASED = "automation.queue"
+    THRESHOLD_BASED = "automation.threshold"
+    EVENT_DRIVEN = "automation.event"
+    USER_ACTIVITY = "automation.activity"
+
+
+class AutomationAction(StrEnum):
+    """Actions by the names of the requirements; the value is the key of the action."""
+
+    PROCESS_VIDEO = "automation.process_item"
+    BATCH_PROCESS = "automation.batch_process"
+    CLEANUP_CACHE = "automation.cleanup_cache"
+    GENERATE_REPORT = "automation.generate_report"
+    SCALE_RESOURCES = "automation.scale_resources"
+    SEND_NOTIFICATION = "automation.send_notification"
+    OPTIMIZE_PERFORMANCE = "automation.optimize_performance"
+    BACKUP_DATA = "automation.backup_data"
+    SCALE_INFRASTRUCTURE = "automation.scale_infrastructure"
+    NOTIFY_SLACK = "automation.notify_slack"
+
+
+ALIASES: Mapping[str, str] = {name: member.value for name, member in AutomationAction.__members__.items()}
+
+
+def action_key(name: str) -> str:
+    """The key of an action: `CLEANUP_CACHE`, `cleanup_cache` and `automation.cleanup_cache` are the same. An unknown name stays as it is."""
+    return ALIASES.get(name.strip().upper(), name.strip())
+
+
+def trigger_key(name: str) -> str:
+    """The key of a trigger: `SCHEDULED`, `scheduled` and `automation.schedule` are the same. An unknown name stays as it is."""
+    known = {member.name: member.value for member in AutomationTrigger}
+    return known.get(name.strip().upper(), name.strip())

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
-from automation.enums import TRIGGER_NAMES, Mode
+from automation.enums import Mode, action_key, trigger_key
 from automation.models import Rule
 from automation.services import arming, feeding, orders
 from config.acts.plugins.triggers import triggers
@@ -52,7 +52,7 @@ def _fields(rule: Rule) -> None:
 
 
 def _trigger(rule: Rule) -> None:
-    rule.trigger = TRIGGER_NAMES.get(str(rule.trigger).upper(), rule.trigger)
+    rule.trigger = trigger_key(str(rule.trigger))
     if rule.trigger not in triggers.all():
         _refuse("trigger", f"There is no trigger {rule.trigger!r}. There are: {', '.join(sorted(triggers.all()))}.")
     trigger = triggers.get(rule.trigger)
@@ -73,7 +73,8 @@ def _action(index: int, step: Any) -> dict[str, Any]:
         _refuse(where, 'An action is {"action": key, "params": {…}}.')
     if index >= MOST_ACTIONS:
         _refuse("actions", f"A rule has at most {MOST_ACTIONS} actions.")
-    action, params = invocations.find_action(step["action"]), step.get("params") or {}
+    key, params = action_key(step["action"]), step.get("params") or {}
+    action = invocations.find_action(key)
     if not isinstance(params, Mapping):
         _refuse(f"{where}.params", "Parameters are an object: names and values.")
     later = {name: value for name, value in params.items() if "${" in repr(value)}
@@ -83,9 +84,9 @@ def _action(index: int, step: Any) -> dict[str, Any]:
         left = {name: said for name, said in error.fields.items() if name not in later}
         if left or not later:
             fields = {f"{where}.params.{name}": said for name, said in left.items()} or {where: [error.message]}
-            raise InvalidInput(f"{step['action']}: {error.message}", fields=fields) from None
+            raise InvalidInput(f"{key}: {error.message}", fields=fields) from None
         cleaned = {name: value for name, value in params.items() if name not in later}
-    return {"action": step["action"], "params": {**cleaned, **later}}
+    return {"action": key, "params": {**cleaned, **later}}
 
 
 def _pace(rule: Rule) -> None:

@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from automation.services import pools
 from config.kernel.desk import connections, options
 from config.kernel.flow import clock
-from config.kernel.flow.outcomes import Done, Outcome, Waiting
+from config.kernel.flow.outcomes import Done, NotConfigured, Outcome, Waiting
 from config.kernel.watch.probes import redis_client
 
 LOOK_AGAIN = timedelta(seconds=2)
@@ -57,17 +57,25 @@ def reset(state: Mapping[str, Any]) -> Outcome:
     return Done(output)
 
 
+def ask() -> dict[str, Any]:
+    """Ask, without watching; when, and what Redis and the pools made of it."""
+    now = clock.now()
+    options.set(connections.OPTION, clock.text(now))
+    return {"asked_at": clock.text(now), "pools": _renew_pools(), "redis": _close_redis()}
+
+
 def _begin() -> dict[str, Any]:
     """What is there now, for comparing; then the wish, which every process hears within a second of its next piece of work."""
-    now, before = clock.now(), _ours()
-    options.set(connections.OPTION, clock.text(now))
-    return {
-        "asked_at": clock.text(now),
-        "until": (now + PATIENCE).isoformat(),
-        "database": before,
-        "pools": pools.renew(),  # nobody knows when the next task of an idle process would come
-        "redis": _close_redis(),
-    }
+    before = _ours()
+    return {"until": (clock.now() + PATIENCE).isoformat(), "database": before, **ask()}
+
+
+def _renew_pools() -> str:
+    """Processes of our workers that idle are replaced by fresh ones: nobody knows when their next task would come."""
+    outcome = pools.renew()
+    if isinstance(outcome, Done):
+        return "Idle processes were replaced."
+    return outcome.what if isinstance(outcome, NotConfigured) else str(getattr(outcome, "message", outcome))
 
 
 def _close_redis() -> Any:

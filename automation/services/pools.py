@@ -1,47 +1,107 @@
-"""Fresh processes in the pools of our own workers while work goes on. Called by `connections` and `tuning`."""
+"""The pools of our own workers, through the controller that healing has for them. Called by actions and other services."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from celery import current_app
-from django.conf import settings
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from automation.engine import scaling
+from config.acts.plugins.actions import Call
+from config.acts.plugins.controllers import Controller, Standing, controllers
+from config.kernel import series
+from config.kernel.desk import options
+from config.kernel.flow import clock
+from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused, Waiting
+from config.kernel.watch import audit
 
-from config.kernel.flow.errors import TemporaryError
-
-ANSWER_SECONDS = 3.0
-
-
-def renew() -> dict[str, dict[str, Any]]:
-    """Worker → how many processes its pool had, and how many were replaced: those that were idle when their turn came.
-
-    Empty without workers of their own. A busy process is never touched. Raises TemporaryError while Redis is away.
-    """
-    if not settings.REDIS_URL:
-        return {}
-    try:
-        before = _processes()
-        for worker, pids in before.items():
-            _replace(worker, len(pids))
-        after = _processes()
-    except (OperationalError, RedisError, OSError) as error:
-        raise TemporaryError(f"The workers cannot be told: Redis is away ({type(error).__name__}).") from None
-    return {worker: {"processes": len(pids), "replaced": len(pids - after.get(worker, set()))} for worker, pids in before.items()}
+KEY = "healing.celery_pool"
+QUEUE = "default"
+LEAST = 1
+LOOK_AGAIN = timedelta(seconds=1)
+PATIENCE = timedelta(seconds=30)
 
 
-def _processes() -> dict[str, set[int]]:
-    """Worker → pids of its pool, of those that have one of processes."""
-    found: Mapping[str, Any] = current_app.control.inspect(timeout=ANSWER_SECONDS).stats() or {}
-    pools = {name: stats["pool"] for name, stats in found.items()}
-    return {name: set(pool["processes"]) for name, pool in pools.items() if "prefork" in pool.get("implementation", "")}
+def renew(*, queue: str = QUEUE) -> Outcome:
+    """Fresh processes for those that are idle: they give back memory and hold no old connection."""
+    if (controller := _controller()) is None:
+        return _nobody()
+    before = set(controller.status({"queue": queue}).pids)
+    outcome = controller.restart({"queue": queue})
+    if not isinstance(outcome, Done):
+        return outcome
+    return Done({"processes": len(before), "pids_before": sorted(before)[:100]})
 
 
-def _replace(worker: str, count: int) -> None:
-    """As many again, then as many less: Celery ends the oldest that are idle. Not one by one: a process that is ending would count again."""
-    if _told(current_app.control.pool_grow(count, destination=[worker], reply=True, timeout=ANSWER_SECONDS)):
-        current_app.control.pool_shrink(count, destination=[worker], reply=True, timeout=ANSWER_SECONDS)
+def scale(call: Call, *, factor: float, metrics: Sequence[str] = ()) -> Outcome:
+    """Grow or shrink them to `factor` times as many, up to WORKER_MAX_CONCURRENCY; done when the pool says so itself."""
+    if call.state:
+        return _settle(call.state)
+    controller = _controller()
+    if controller is None:
+        return _nobody()
+    standing = controller.status({"queue": QUEUE})
+    if not standing.instances:
+        return _unknown(controller, standing)
+    found = scaling.plan(standing.instances, factor=factor, least=LEAST, most=options.get("WORKER_MAX_CONCURRENCY"))
+    told = {"queue": QUEUE, "before": found.before, "after": found.after, "asked": found.asked, "metrics": _values(metrics)}
+    if found.after == found.before:
+        return Done({**told, "changed": False, "message": f"There are {found.before} processes already, the number to have."})
+    return _apply(controller, {**told, "changed": True}, call)
 
 
-def _told(answers: Any) -> bool:
-    return any("ok" in answer for one in answers or () for answer in one.values())
+def restore(call: Call) -> Outcome:
+    """As many as before `scale`, but only while there are as many as it made."""
+    if call.state:
+        return _settle(call.state)
+    controller, before, after = _controller(), call.output.get("before"), call.output.get("after")
+    if not call.output.get("changed"):
+        return Done({"changed": False, "message": "That call changed nothing, so there is nothing to take back."})
+    if controller is None:
+        return _nobody()
+    standing = controller.status({"queue": QUEUE})
+    if standing.instances == before:
+        return Done({"changed": False, "message": f"There are {before} processes again already."})
+    if standing.instances != after:
+        return Refused(f"There are {standing.instances} processes, not the {after} that were made: somebody has changed it since.")
+    return _apply(controller, {"queue": QUEUE, "before": after, "after": before, "asked": before, "changed": True}, call)
+
+
+def _apply(controller: Controller, told: dict[str, Any], call: Call) -> Outcome:
+    outcome = controller.scale({"queue": QUEUE}, told["after"])
+    if not isinstance(outcome, Done):
+        return outcome
+    audit.record("workers.scaled", f"workers:{QUEUE}", before=told["before"], after=told["after"], invocation=call.id, owner=call.owner)
+    return _settle({**told, "until": (clock.now() + PATIENCE).isoformat()})
+
+
+def _settle(state: Mapping[str, Any]) -> Outcome:
+    """Look whether the pool is as large as it was told to be, for half a minute at most."""
+    controller = _controller()
+    now = controller.status({"queue": QUEUE}).instances if controller else None
+    if now == state["after"]:
+        return Done({name: value for name, value in state.items() if name != "until"})
+    if clock.now() < datetime.fromisoformat(state["until"]):
+        return Waiting(clock.now() + LOOK_AGAIN, state)
+    return Failed("not_scaled", f"There were to be {state['after']} processes; there are {now}.")
+
+
+def _controller() -> Controller | None:
+    return controllers.all().get(KEY)
+
+
+def _nobody() -> NotConfigured:
+    return NotConfigured(f"There is no controller {KEY}; the app healing brings it.")
+
+
+def _unknown(controller: Controller, standing: Standing) -> Outcome:
+    """The controller itself says best why it cannot: without workers of their own it is not configured."""
+    outcome = controller.restart({"queue": QUEUE}) if standing.instances is None else None
+    if isinstance(outcome, NotConfigured):
+        return outcome
+    return Failed("no_worker", standing.detail or "No worker of ours answers. Start one with `manage.py worker`.")
+
+
+def _values(metrics: Sequence[str]) -> dict[str, float | None]:
+    """What they were measured as last, for the record."""
+    found = series.latest() if metrics else None
+    values = found[1] if found else {}
+    return {name: values.get(name) for name in metrics}
