@@ -63,8 +63,9 @@ def test_a_program_that_takes_too_long_is_gone_with_its_children(programs):
     folder = programs(slow=f"{source}; open('pids', 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
     failed = perform(KEY, {"program": "slow", "timeout_seconds": 2})
     assert failed.code == "timeout"
-    for pid in (folder / "pids").read_text().split():
-        assert not psutil.pid_exists(int(pid)) or psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+    started = [psutil.Process(int(pid)) for pid in (folder / "pids").read_text().split() if psutil.pid_exists(int(pid))]
+    _, alive = psutil.wait_procs(started, timeout=10)
+    assert [one for one in alive if one.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_output_is_capped(programs):
