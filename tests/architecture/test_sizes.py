@@ -15,6 +15,7 @@ FUNCTION, MODULE, TEST_MODULE, KERNEL, KERNEL_ROOM, FILES = 50, 400, 600, 6000, 
 CROWDED = {
     "config/kernel/flow": "one file a step on the path of an event, and the words they share",
     "config/kernel/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
+    "automation/actions": "one file an action: the file's name is the action's key",
     "webhooks/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "webhooks/services": "one module a kind of deed; what sends is a package of its own already",
     "tests/support": "one helper a kind of thing that tests start or make",

@@ -22,8 +22,6 @@ def test_every_name_of_the_requirements_is_there():
     assert set(ALIASES) == {*wanted.split(), "SCALE_INFRASTRUCTURE", "NOTIFY_SLACK"}
 
 
-@pytest.mark.parametrize(
-    "member", ["CLEANUP_CACHE", "SCALE_RESOURCES", "OPTIMIZE_PERFORMANCE", "SCALE_INFRASTRUCTURE"]
-)
+@pytest.mark.parametrize("member", ["CLEANUP_CACHE", "SCALE_RESOURCES", "OPTIMIZE_PERFORMANCE", "SCALE_INFRASTRUCTURE"])
 def test_its_action_is_registered(member):
     assert AutomationAction[member].value in actions.all()
