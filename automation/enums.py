@@ -167,7 +167,7 @@ ALIASES: Mapping[str, str] = {name: member.value for name, member in AutomationA
 
 
 def action_key(name: str) -> str:
-    """The key of an action: `CLEANUP_CACHE`, `cleanup_cache` and `automation.cleanup_cache` are the same. An unknown name stays as it is."""
+    """The key of an action: `CLEANUP_CACHE`, `cleanup_cache` and `automation.cleanup_cache` are one. An unknown name stays as it is."""
     return ALIASES.get(name.strip().upper(), name.strip())
 
 

@@ -115,7 +115,7 @@ def test_a_link_put_in_place_of_a_folder_meanwhile_is_not_followed(data_dir, tmp
         return found
 
     monkeypatch.setattr(files, "allowed", look_then_swap)
-    with pytest.raises(OSError, match="symbolic links|Not a directory"):
+    with pytest.raises(OSError, match=r"symbolic links|Not a directory"):
         files.clean_folders([str(tmp_path / "exports/a")], before=clock.now())
     assert precious.exists()
 
