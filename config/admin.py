@@ -107,7 +107,7 @@ class NotificationAdmin(ReadOnlyAdmin):
     """Messages to people, and what became of each."""
 
     view_scope = "metrics:view"
-    list_display = ["short_uid", "created_at", "channel", "urgency", "title", "status", "attempts", "read_at"]
+    list_display = ["short_uid", "created_at", "channel", "urgency", "title", "count", "status", "attempts", "read_at"]
     list_filter = ["channel", "urgency", "status"]
     search_fields = ["title", "=subject"]
     actions = [deed("Mark as read", _mark_read, scope="alerts:acknowledge")]

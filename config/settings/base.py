@@ -257,6 +257,10 @@ if EMBEDDED:
 STEWARD_COMMANDS_FILE = env("STEWARD_COMMANDS_FILE", default="")
 # Folders by comma in which actions may remove and write files; links and `..` are resolved at each use.
 STEWARD_WRITABLE_ROOTS = env.list("STEWARD_WRITABLE_ROOTS", default=[])
+# Further folders, by comma, that a backup of files holds; those of STEWARD_WRITABLE_ROOTS are in it anyway.
+BACKUP_FOLDERS = env.list("BACKUP_FOLDERS", default=[])
+# The folder of pg_dump and pg_restore, where those on the path are not those of the server's version.
+PG_BIN = env("PG_BIN", default="")
 
 # --- who runs the services that are looked after; each is an operator target, and without it its controller is not configured
 # unix:///path of a socket, or http://user:password@host:port, of a supervisord.
@@ -275,6 +279,10 @@ GITHUB_TOKEN = env("GITHUB_TOKEN", default="")
 GITHUB_API_URL = env("GITHUB_API_URL", default="https://api.github.com").rstrip("/")
 CODEGEN_TOKEN = env("CODEGEN_TOKEN", default="")
 CODEGEN_ORG_ID = env("CODEGEN_ORG_ID", default="1")
+# Slack's incoming webhook. Its URL is a secret and comes from here only.
+SLACK_WEBHOOK_URL = env("SLACK_WEBHOOK_URL", default="")
+# Targets of apprise (chat, SMS, push services), by comma. They hold secrets and are shown nowhere.
+NOTIFY_APPRISE_URLS = env("NOTIFY_APPRISE_URLS", default="")
 ENABLE_METRICS = env.bool("ENABLE_METRICS", default=True)
 METRICS_TOKEN = env("METRICS_TOKEN", default="")
 # How often a process adds its counts to the shared tallies; 0 leaves it to the end of a batch.

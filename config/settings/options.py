@@ -204,6 +204,23 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "GITHUB_MAIN_BRANCHES": {"kind": list, "default": ["main", "master"], "unit": "", "help": "Branches whose pushes ask for an analysis."},
     "NOTIFY_EMAILS": {"kind": list, "default": [], "unit": "", "help": "Addresses that get a mail when something needs a person."},
     "NOTIFY_WEBHOOK_URL": {"kind": str, "default": "", "unit": "", "help": "A URL that gets a JSON POST when something needs a person."},
+    "NOTIFY_THROTTLE_SECONDS": {
+        "kind": int,
+        "default": 300,
+        "min": 0,
+        "max": 86400,
+        "unit": "s",
+        "help": "The same message to the same people within this long is one message with a count.",
+    },
+    "NOTIFY_MAX_PER_HOUR": {
+        "kind": int,
+        "default": 60,
+        "min": 1,
+        "max": 100000,
+        "unit": "/h",
+        "help": "Messages a channel carries in an hour; the rest are held back and counted in one summary. The dashboard has no such limit.",
+    },
+    "REPORT_RETENTION_DAYS": {"kind": int, "default": 365, "min": 1, "max": 3650, "unit": "days", "help": "How long reports are kept."},
     "AUTOMATION_RUNNING": {
         "kind": bool,
         "default": True,

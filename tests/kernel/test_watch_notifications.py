@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def configured(monkeypatch):
-    values = {"NOTIFY_EMAILS": [], "NOTIFY_WEBHOOK_URL": ""}
+    values = {"NOTIFY_EMAILS": [], "NOTIFY_WEBHOOK_URL": "", "NOTIFY_THROTTLE_SECONDS": 300, "NOTIFY_MAX_PER_HOUR": 60}
     monkeypatch.setattr(notifications.options, "get", values.__getitem__)
     return values
 

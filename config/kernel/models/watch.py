@@ -43,6 +43,8 @@ class Notification(Leasable, Row):
         DASHBOARD = "dashboard", "dashboard"
         EMAIL = "email", "e-mail"
         WEBHOOK = "webhook", "webhook"
+        SLACK = "slack", "Slack"
+        APPRISE = "apprise", "apprise"
 
     class Urgency(models.TextChoices):
         LOW = "low", "low"
@@ -55,6 +57,7 @@ class Notification(Leasable, Row):
         SENT = "sent", "sent"
         FAILED = "failed", "failed"
         NOT_CONFIGURED = "not_configured", "not configured"
+        SUPPRESSED = "suppressed", "held back"
 
     uid = UidField("ntf_")
     channel = models.CharField(max_length=16, choices=Channel.choices)
@@ -64,6 +67,8 @@ class Notification(Leasable, Row):
     message = models.TextField(blank=True, default="")
     link = models.CharField(max_length=300, blank=True, default="", help_text="A page of ours where more is said.")
     subject = models.CharField(max_length=128, blank=True, default="")
+    attachment = models.CharField(max_length=128, blank=True, default="", help_text="What goes with a mail, as `automation.report:rpt_…`.")
+    count = models.PositiveIntegerField(default=1, help_text="How often it was said within NOTIFY_THROTTLE_SECONDS.")
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True, default=clock.now)

@@ -112,6 +112,19 @@ class Try:
 Starter = Callable[[Start], Sequence[Try]]
 """What an app makes ready for the embedded set-up at each start, such as the inbox, and what it suggests to try."""
 
+
+@dataclass(frozen=True)
+class Attached:
+    """A file that goes with a mail."""
+
+    name: str
+    body: bytes
+    content_type: str
+
+
+Attacher = Callable[[str], Attached]
+"""From an id to the file that goes with a mail; raises NotFound."""
+
 subscribers: Registry[Subscriber] = Registry("subscribers")
 duties: Registry[Duty] = Registry("duties")
 probes: Registry[Probe] = Registry("probes")
@@ -120,3 +133,4 @@ storytellers: Registry[Storyteller] = Registry("storytellers")
 panels: Registry[Panel] = Registry("panels")
 pages: Registry[Page] = Registry("pages")
 starters: Registry[Starter] = Registry("starters")
+attachers: Registry[Attacher] = Registry("attachers")

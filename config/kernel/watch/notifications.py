@@ -2,14 +2,12 @@
 Called by every room that needs a person; read by the dashboard."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
 
-import orjson
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
 
@@ -18,19 +16,16 @@ from config.kernel.flow import clock, jobs, leases
 from config.kernel.flow.errors import TemporaryError, capture
 from config.kernel.limits import backoff
 from config.kernel.models import Notification
+from config.kernel.notices import senders, throttle
 from config.kernel.watch import metrics
-from config.kernel.wire import http, redact
+from config.kernel.wire import redact
 
 Channel, Status, Urgency = Notification.Channel, Notification.Status, Notification.Urgency
 
 # The first try and four more: after half a minute, a minute, two, four.
 POLICY = backoff.Policy(strategy="exponential", base_seconds=30, max_attempts=5, jitter=0.2)
 LEASE_SECONDS = 300
-SEND_SECONDS = 10
-
-
-class NotConfigured(Exception):
-    """The channel lacks what it needs; the message names it."""
+AT_ONCE = 5
 
 
 def notify(
@@ -42,25 +37,41 @@ def notify(
     subject: str = "",
     channels: Sequence[str] | None = None,
     recipients: Sequence[str] = (),
+    attachment: str = "",
 ) -> list[Notification]:
-    """Tell people: one row per channel. The dashboard's is sent at once, the others after commit.
+    """Tell people: one row per channel, of apprise one per target. The dashboard's is sent at once, the others after commit.
 
-    `channels` defaults to the dashboard and every channel that is configured; `recipients` of a mail to NOTIFY_EMAILS.
+    `channels` defaults to the dashboard and every channel that is configured; of `recipients` each channel takes its own: a mail the
+    addresses (else NOTIFY_EMAILS), Slack its `#channels`. What was just said comes back as the row that said it (see `throttle`).
+    `attachment`: what goes with a mail, as `<key of an attacher>:<id>`.
     """
-    now = clock.now()
     values: dict[str, Any] = {
         "title": redact.text(title)[:200],
         "message": redact.text(message),
-        "urgency": urgency,
+        "urgency": Urgency(urgency),
         "link": link,
         "subject": subject[:128],
+        "attachment": attachment,
     }
-    rows = [_row(Channel(channel), now, recipients, values) for channel in (channels or configured_channels())]
+    rows = [row for channel in (channels or configured_channels()) for row in _rows(Channel(channel), recipients, values)]
     with transaction.atomic():
-        for row in rows:
-            row.save(force_insert=True)
+        rows = [throttle.said_already(row) or _saved(row) for row in rows]
         if any(row.status == Status.PENDING for row in rows):
             jobs.nudge("kernel.notify")
+    return rows
+
+
+def try_out(channel: str, *, recipients: Sequence[str] = ()) -> list[Notification]:
+    """A test message on one channel, tried here and now, once: its rows say what came of it. Not throttled: a person waits for it."""
+    about = {"title": "Test message", "message": "This channel works.", "urgency": Urgency.LOW, "subject": "notifications:test"}
+    rows = _rows(Channel(channel), recipients, about)
+    for row in rows:
+        row.save(force_insert=True)
+        token, mine = leases.claim(Notification.objects.filter(pk=row.pk, status=Status.PENDING), limit=1, seconds=LEASE_SECONDS)
+        for one in mine:
+            _send(one, token)
+            Notification.objects.filter(pk=row.pk, status=Status.PENDING).update(status=Status.FAILED, next_attempt_at=None)
+        row.refresh_from_db()
     return rows
 
 
@@ -71,6 +82,10 @@ def configured_channels() -> list[str]:
         found.append(Channel.EMAIL)
     if options.get("NOTIFY_WEBHOOK_URL"):
         found.append(Channel.WEBHOOK)
+    if settings.SLACK_WEBHOOK_URL:
+        found.append(Channel.SLACK)
+    if settings.NOTIFY_APPRISE_URLS:
+        found.append(Channel.APPRISE)
     return found
 
 
@@ -100,18 +115,37 @@ class Notify:
 
     def work(self, now: datetime, limit: int) -> int:
         """Send up to `limit`; how many were tried."""
-        token, rows = leases.claim(due(now), limit=limit, seconds=LEASE_SECONDS)
-        for row in rows:
-            _send(row, token)
-        return len(rows)
+        done = 0
+        while done < limit:
+            # A few at a time, so that all of them are tried before their lease runs out.
+            token, rows = leases.claim(due(now), limit=min(AT_ONCE, limit - done), seconds=LEASE_SECONDS)
+            for row in rows:
+                _send(row, token)
+            done += len(rows)
+            if len(rows) < AT_ONCE:
+                break
+        return done
 
 
-def _row(channel: str, now: datetime, recipients: Sequence[str], values: dict[str, Any]) -> Notification:
-    row = Notification(channel=channel, created_at=now, next_attempt_at=now, **values)
+def _rows(channel: str, recipients: Sequence[str], values: dict[str, Any]) -> list[Notification]:
+    """One row, or one per target where a target can fail by itself."""
+    now = clock.now()
     if channel == Channel.DASHBOARD:
-        row.status, row.sent_at, row.next_attempt_at = Status.SENT, now, None
-    elif channel == Channel.EMAIL:
-        row.recipients = list(recipients or options.get("NOTIFY_EMAILS"))
+        return [Notification(channel=channel, created_at=now, status=Status.SENT, sent_at=now, next_attempt_at=None, **values)]
+    found: list[list[str]] = [[]]
+    if channel == Channel.EMAIL:
+        found = [[one for one in recipients if "@" in one] or options.get("NOTIFY_EMAILS")]
+    elif channel == Channel.SLACK:
+        found = [[one] for one in recipients if "@" not in one] or [[]]
+    elif channel == Channel.APPRISE:
+        found = [[name] for name in senders.apprise_targets()] or [[]]
+    return [Notification(channel=channel, created_at=now, next_attempt_at=now, recipients=one, **values) for one in found]
+
+
+def _saved(row: Notification) -> Notification:
+    if row.status == Status.PENDING:
+        throttle.hold_back(row)
+    row.save(force_insert=True)
     return row
 
 
@@ -119,8 +153,8 @@ def _send(row: Notification, token: str) -> None:
     """One try. Whoever lost the lease meanwhile leaves the row alone."""
     with capture("notification.failed", notification=row.uid, channel=row.channel) as caught:
         try:
-            _SENDERS[row.channel](row)
-        except NotConfigured as missing:
+            senders.send(row)
+        except senders.NotConfigured as missing:
             _end(row, token, status=Status.NOT_CONFIGURED, error=str(missing))
             return
         except (TemporaryError, SMTPException, OSError) as failed:
@@ -148,39 +182,3 @@ def _end(row: Notification, token: str, *, status: str, error: str, sent_at: dat
 def _write(row: Notification, token: str, *, error: str, **changes: Any) -> None:
     mine = Notification.objects.filter(pk=row.pk, lease_token=token, status=Status.PENDING)
     mine.update(error=redact.text(error)[:1000], lease_token="", lease_until=None, **changes)
-
-
-def _send_mail(row: Notification) -> None:
-    if not settings.EMAIL_CONFIGURED:
-        raise NotConfigured("EMAIL_URL is not set, so no mail can be sent.")
-    if not row.recipients:
-        raise NotConfigured("NOTIFY_EMAILS is empty, so there is nobody to send a mail to.")
-    parts = [row.message, f"{settings.PUBLIC_URL}{row.link}" if row.link.startswith("/") else row.link]
-    text = "\n\n".join(part for part in parts if part) or row.title
-    # A header holds no line breaks; Django refuses them as an attempt to add headers.
-    send_mail(" ".join(row.title.split()), text, settings.DEFAULT_FROM_EMAIL, row.recipients)
-
-
-def _send_webhook(row: Notification) -> None:
-    url = options.get("NOTIFY_WEBHOOK_URL")
-    if not url:
-        raise NotConfigured("NOTIFY_WEBHOOK_URL is not set.")
-    body = {name: getattr(row, name) for name in ("title", "message", "urgency", "link", "subject")}
-    body |= {"id": row.uid, "created_at": clock.text(row.created_at)}
-    headers = {"Content-Type": "application/json", "User-Agent": "Steward"}
-    reply = http.send(http.Request("POST", url, headers, orjson.dumps(body), SEND_SECONDS))
-    if reply.error_code:
-        raise TemporaryError(f"The webhook could not be called: {reply.error}")
-    if reply.status is None or not 200 <= reply.status < 300:
-        raise TemporaryError(f"The webhook answered with status {reply.status}.")
-
-
-def _dashboard(row: Notification) -> None:
-    """A row is all that the dashboard needs."""
-
-
-_SENDERS: dict[str, Callable[[Notification], None]] = {
-    Channel.EMAIL: _send_mail,
-    Channel.WEBHOOK: _send_webhook,
-    Channel.DASHBOARD: _dashboard,
-}
