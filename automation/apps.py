@@ -7,13 +7,20 @@ from django.db.models.signals import post_migrate
 
 
 class AutomationConfig(AppConfig):
-    """When this happens, do that; and work that waits in queues."""
+    """When this happens, and if that holds, then do; queues, reports, backups, messages."""
 
     name = "automation"
 
     def ready(self) -> None:
-        """Have the queue `default` made."""
+        """Have the queue `default` made; contribute to reports, and to mails that take one along."""
+        from automation.services import report_files, report_parts
+        from config.acts.plugins.reporters import Reporter, reporters
+        from config.kernel.plugins.contracts import attachers
+
         post_migrate.connect(make_default_queue, sender=self, dispatch_uid="automation.make_default_queue")
+        reporters.register("automation.system", Reporter("system", report_parts.system))
+        reporters.register("automation.actions", Reporter("automation", report_parts.automation))
+        attachers.register("automation.report", report_files.attached)
 
 
 def make_default_queue(**_: Any) -> None:

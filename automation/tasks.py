@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models.signals import post_save
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from automation.services import beats, executions, health_checks, judgement, queues, states, verdicts
+from automation.services import backups, beats, executions, health_checks, judgement, queues, reports, states, verdicts
 from automation.services.work import duties as work
 from config.kernel import series
 from config.kernel.flow import schedules
@@ -64,7 +64,7 @@ class Advance:
 
 
 class Tidy:
-    """Remove executions, verdicts and memories that are past their days. Has a schedule of its own."""
+    """Remove executions, verdicts, memories, reports and backups that are past their days. Has a schedule of its own."""
 
     queue = "default"
 
@@ -77,6 +77,8 @@ class Tidy:
         verdicts.remove_old(now)
         executions.remove_old(now)
         states.remove_old(now)
+        reports.delete_old(now)
+        backups.delete_expired(now)
         return 0
 
 
@@ -89,7 +91,9 @@ duties.register("automation.watch_queues", work.Watch())
 duties.register("automation.items_retention", work.Retention())
 schedules.every(WATCH_SECONDS, "queues", args=("automation.watch_queues",), about="Finds lost items and queues that are late.")
 schedules.every(3600, "queues tidy", args=("automation.items_retention",), about="Removes items that have been kept long enough.")
-schedules.every(3600, "automation tidy", args=("automation.tidy",), about="Removes executions and verdicts past their days.")
+schedules.every(
+    3600, "automation tidy", args=("automation.tidy",), about="Removes executions, verdicts, reports and backups past their days."
+)
 
 
 def _row_changed(sender: Any, instance: Any, raw: bool = False, **_: Any) -> None:

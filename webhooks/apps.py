@@ -12,11 +12,13 @@ class WebhooksConfig(AppConfig):
     name = "webhooks"
 
     def ready(self) -> None:
-        """Tell `up` what this app makes ready for the embedded set-up."""
+        """Tell `up` what this app makes ready for the embedded set-up, and reports what it has to say."""
+        from config.acts.plugins.reporters import Reporter, reporters
         from config.kernel.plugins.contracts import starters
-        from webhooks.services import welcome
+        from webhooks.services import reporting, welcome
 
         starters.register("webhooks.welcome", welcome.prepare)
+        reporters.register("webhooks.deliveries", Reporter("webhooks", reporting.part))
         post_migrate.connect(make_github_source, sender=self, dispatch_uid="webhooks.make_github_source")
 
 

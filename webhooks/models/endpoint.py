@@ -14,6 +14,7 @@ from webhooks.enums import ENDPOINT_STEPS, EndpointStatus, Security, Strategy
 class Endpoint(Row):
     """An outside URL that receives events. An empty number means: the live option of that name."""
 
+    is_configuration = True  # part of a backup of the configuration, without its secrets
     steps: ClassVar[Steps] = ENDPOINT_STEPS
 
     uid = UidField("wh_", unique=False)

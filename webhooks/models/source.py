@@ -12,6 +12,7 @@ from webhooks.enums import SOURCE_STEPS, Preset, SourceStatus
 class Source(Row):
     """A sender with an address of its own: `POST /in/<slug>`."""
 
+    is_configuration = True  # part of a backup of the configuration, without its secrets
     steps: ClassVar[Steps] = SOURCE_STEPS
 
     uid = UidField("src_")

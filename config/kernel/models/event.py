@@ -13,6 +13,8 @@ from config.kernel.models.base import Row, UidField
 class EventType(Row):
     """A name that events may have, with the JSON Schema and an example of their data."""
 
+    is_configuration = True  # part of a backup of the configuration
+
     class Origin(models.TextChoices):
         CATALOGUE = "catalogue", "catalogue"
         PROGRAM = "program", "program"

@@ -128,6 +128,8 @@ class AuditRecord(Row):
 class Option(models.Model):
     """A live setting that a person changed; without a row the environment's value holds."""
 
+    is_configuration = True  # part of a backup of the configuration
+
     name = models.CharField(max_length=80, unique=True)
     value = models.JSONField()
     changed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)

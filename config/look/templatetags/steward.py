@@ -200,6 +200,16 @@ def bars(series: Sequence[charts.Bar], label: str, unit: str = "", words: Mappin
     }
 
 
+@register.simple_tag
+def chart_svg(series: Sequence[charts.Bar], label: str, words: Mapping[str, str]) -> SafeString:
+    """Columns with their legend and the first and last label, for a file that has no style of ours: no links, no table behind."""
+    tones = list(dict.fromkeys(tone for bar in series for tone in bar.parts))
+    axis = format_html(
+        '<div class="axis"><span>{}</span><span>{}</span></div>', *((series[0].label, series[-1].label) if series else ("", ""))
+    )
+    return charts.bars(series, label=label, words=words) + axis + charts.legend(tones, words)
+
+
 @register.simple_tag(takes_context=True)
 def query_with(context: template.Context, **changes: Any) -> str:
     """The current query string with `changes`; None or an empty text takes a name out: `{% query_with page=2 %}`."""

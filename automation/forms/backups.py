@@ -1,0 +1,18 @@
+"""What to back up, and for how long it is kept. Used by the action and the dashboard."""
+
+from django import forms
+
+from automation.services.backups import TYPES, USUAL_DAYS
+
+CHOICES = [(kind, kind.capitalize()) for kind in TYPES]
+
+
+class BackupForm(forms.Form):
+    """The parameters of `automation.backup_data`."""
+
+    backup_types = forms.MultipleChoiceField(
+        label="What", choices=CHOICES, initial=["database", "config"], widget=forms.CheckboxSelectMultiple, help_text="What is in it."
+    )
+    retention_days = forms.IntegerField(
+        label="Days to keep", min_value=1, max_value=3650, initial=USUAL_DAYS, help_text="Older backups are removed once this one is made."
+    )
