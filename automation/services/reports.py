@@ -76,8 +76,8 @@ def _period(since: datetime | None, until: datetime | None) -> Period:
 
 
 def _stored(types: list[str], period: Period, recipients: list[str], created_by: str, key: str | None) -> Report:
-    content = {"parts": [part for kind in types for part in _parts(kind, period)]}
-    size = len(orjson.dumps(content))
+    written_out = orjson.dumps({"parts": [part for kind in types for part in _parts(kind, period)]})
+    content, size = orjson.loads(written_out), len(written_out)
     if size > MAX_BYTES:
         raise TooLarge(f"The report would have {size:,} bytes, more than {MAX_BYTES:,}. Ask for a shorter period or fewer types.")
     title = f"{' and '.join(filter(None, [', '.join(types[:-1]), types[-1]]))} report".capitalize()

@@ -164,7 +164,9 @@ def test_files_are_not_restored_into_a_folder_with_something_in_it(settings, tmp
 
 def test_the_configuration_is_whole_and_holds_no_secret():
     options.set("NOTIFY_WEBHOOK_URL", "https://hooks.example.com/in?token=hunter2hunter2")
-    endpoint = EndpointFactory(secret="whsec_hunter2hunter2hunter2hunter2", headers={"X-Key": "hunter2"}, url="https://u:hunter2@example.com/")
+    endpoint = EndpointFactory(
+        secret="whsec_hunter2hunter2hunter2hunter2", headers={"X-Key": "hunter2"}, url="https://u:hunter2@example.com/"
+    )
     SourceFactory(slug="shop", secret="hunter2hunter2")
     written = parts_of(backups.create(["config"]))["config.json"]
     found = json.loads(written)
