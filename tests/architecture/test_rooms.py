@@ -15,7 +15,7 @@ DOORS = "api admin dashboard inbound management tasks subscribers facade".split(
 PLUGINS = "actions triggers checks fixers controllers routers processors samplers playbooks".split()
 APP_ROOMS = ["apps", "migrations", "urls", *DOORS, *PLUGINS, "forms", "services", "engine", "models", "enums", "event_types"]
 ROOF = "bootstrap apps admin urls dashboard facade celery asgi wsgi settings look doors acts".split()
-KERNEL = "flow wire limits watch notices series language plugins desk models management migrations apps enums event_types duties tasks".split()
+KERNEL = "flow wire limits watch series language plugins desk models management migrations apps enums event_types duties tasks".split()
 OUTSIDE = ("tests/", "benchmarks/", "examples/", "clients/python/", "deploy/")
 
 

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from django.core import mail
 
+from config.kernel.desk import options
 from config.kernel.flow import clock
 from config.kernel.models import Notification
 from config.kernel.watch import notifications
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def configured(monkeypatch):
     values = {"NOTIFY_EMAILS": [], "NOTIFY_WEBHOOK_URL": "", "NOTIFY_THROTTLE_SECONDS": 300, "NOTIFY_MAX_PER_HOUR": 60}
-    monkeypatch.setattr(notifications.options, "get", values.__getitem__)
+    monkeypatch.setattr(options, "get", values.__getitem__)
     return values
 
 

@@ -10,7 +10,7 @@ from config.kernel.plugins.registry import Registry
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    from config.kernel.models import Event
+    from config.kernel.models import Event, Notification
 
 
 class Subscriber(Protocol):
@@ -125,6 +125,24 @@ class Attached:
 Attacher = Callable[[str], Attached]
 """From an id to the file that goes with a mail; raises NotFound."""
 
+
+class NotConfigured(Exception):
+    """A channel of messages lacks what it needs; the text names it."""
+
+
+class Carrier(Protocol):
+    """Takes messages to people on the channel that is the last part of its key. It lives in `<app>/carriers/<channel>.py`."""
+
+    def is_configured(self) -> bool:
+        """Whether messages that name no channel go here too."""
+
+    def targets(self, recipients: Sequence[str]) -> list[list[str]]:
+        """Of `recipients` those that are its own: one list, or as many as can fail by themselves, each a row."""
+
+    def send(self, row: "Notification") -> None:
+        """Send it. Raises NotConfigured; TemporaryError, SMTPException or OSError when trying again may help."""
+
+
 subscribers: Registry[Subscriber] = Registry("subscribers")
 duties: Registry[Duty] = Registry("duties")
 probes: Registry[Probe] = Registry("probes")
@@ -133,4 +151,5 @@ storytellers: Registry[Storyteller] = Registry("storytellers")
 panels: Registry[Panel] = Registry("panels")
 pages: Registry[Page] = Registry("pages")
 starters: Registry[Starter] = Registry("starters")
+carriers: Registry[Carrier] = Registry("carriers", one_file_each=True)
 attachers: Registry[Attacher] = Registry("attachers")

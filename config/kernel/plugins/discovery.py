@@ -19,6 +19,7 @@ ROOMS = (
     "triggers",
     "checks",
     "fixers",
+    "carriers",
     "controllers",
     "routers",
     "processors",

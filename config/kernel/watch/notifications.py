@@ -7,17 +7,15 @@ from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from config.kernel.desk import options
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.flow.errors import TemporaryError, capture
 from config.kernel.limits import backoff
 from config.kernel.models import Notification
-from config.kernel.notices import senders, throttle
-from config.kernel.watch import metrics
+from config.kernel.plugins.contracts import Carrier, NotConfigured, carriers
+from config.kernel.watch import metrics, throttle
 from config.kernel.wire import redact
 
 Channel, Status, Urgency = Notification.Channel, Notification.Status, Notification.Urgency
@@ -77,16 +75,7 @@ def try_out(channel: str, *, recipients: Sequence[str] = ()) -> list[Notificatio
 
 def configured_channels() -> list[str]:
     """The dashboard, and what an operator has set up beside it."""
-    found: list[str] = [Channel.DASHBOARD]
-    if options.get("NOTIFY_EMAILS"):
-        found.append(Channel.EMAIL)
-    if options.get("NOTIFY_WEBHOOK_URL"):
-        found.append(Channel.WEBHOOK)
-    if settings.SLACK_WEBHOOK_URL:
-        found.append(Channel.SLACK)
-    if settings.NOTIFY_APPRISE_URLS:
-        found.append(Channel.APPRISE)
-    return found
+    return [Channel.DASHBOARD, *(channel for channel in Channel.values if (one := _carriers().get(channel)) and one.is_configured())]
 
 
 def unread() -> "QuerySet[Notification]":
@@ -127,18 +116,16 @@ class Notify:
         return done
 
 
+def _carriers() -> dict[str, Carrier]:
+    return {key.rpartition(".")[2]: carrier for key, carrier in carriers.all().items()}
+
+
 def _rows(channel: str, recipients: Sequence[str], values: dict[str, Any]) -> list[Notification]:
-    """One row, or one per target where a target can fail by itself."""
+    """One row, or one per target where a target can fail by itself. For the dashboard a row is all that is needed."""
     now = clock.now()
     if channel == Channel.DASHBOARD:
         return [Notification(channel=channel, created_at=now, status=Status.SENT, sent_at=now, next_attempt_at=None, **values)]
-    found: list[list[str]] = [[]]
-    if channel == Channel.EMAIL:
-        found = [[one for one in recipients if "@" in one] or options.get("NOTIFY_EMAILS")]
-    elif channel == Channel.SLACK:
-        found = [[one] for one in recipients if "@" not in one] or [[]]
-    elif channel == Channel.APPRISE:
-        found = [[name] for name in senders.apprise_targets()] or [[]]
+    found = _carriers()[channel].targets(recipients)
     return [Notification(channel=channel, created_at=now, next_attempt_at=now, recipients=one, **values) for one in found]
 
 
@@ -153,8 +140,8 @@ def _send(row: Notification, token: str) -> None:
     """One try. Whoever lost the lease meanwhile leaves the row alone."""
     with capture("notification.failed", notification=row.uid, channel=row.channel) as caught:
         try:
-            senders.send(row)
-        except senders.NotConfigured as missing:
+            _carriers()[row.channel].send(row)
+        except NotConfigured as missing:
             _end(row, token, status=Status.NOT_CONFIGURED, error=str(missing))
             return
         except (TemporaryError, SMTPException, OSError) as failed:

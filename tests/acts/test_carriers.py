@@ -1,4 +1,4 @@
-"""Channels beside mail and webhook, the throttle, and the one table of how bad things are."""
+"""Channels beside mail and webhook, the throttle, the command, and the one table of how bad things are."""
 
 import json
 from datetime import timedelta
@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.acts.carriers import apprise
 from config.kernel.desk import options
 from config.kernel.flow import clock
+from config.kernel.language import levels
 from config.kernel.models import Notification
-from config.kernel.notices import levels, senders
 from config.kernel.watch import notifications
 from tests.support import receivers
 
@@ -105,7 +106,7 @@ def test_each_target_of_apprise_fails_by_itself(sink, settings):
 
 
 def test_apprise_that_hangs_is_ended_at_its_deadline(settings, monkeypatch):
-    monkeypatch.setattr(senders, "APPRISE_SECONDS", 2)
+    monkeypatch.setattr(apprise, "SEND_SECONDS", 2)
     with receivers.hang() as hanging:
         settings.NOTIFY_APPRISE_URLS = hanging.url.replace("http://", "json://")
         [row] = notifications.notify("Look", channels=["apprise"])

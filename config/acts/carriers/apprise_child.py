@@ -1,5 +1,5 @@
 """A process of its own for apprise: one message as JSON comes in by the standard input, exit status 0 when it was taken.
-Started by `senders`; imports nothing of ours."""
+Started by `apprise`; imports nothing of ours."""
 
 import json
 import sys

@@ -4,6 +4,7 @@ Called by `watch.notifications` inside of its transaction."""
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F
 
 from config.kernel.desk import options
@@ -48,8 +49,12 @@ def hold_back(row: Notification) -> None:
         Notification.objects.create(subject=HELD, title=HELD_TITLE, message="", link=link, **shared)
 
 
-def in_full(row: Notification) -> str:
+def message(row: Notification) -> str:
     """The message as it is sent: a summary tells how many it stands for."""
-    if row.subject == HELD:
-        return f"{row.count} more since {row.created_at:%H:%M} UTC; the list has all of them."
-    return row.message
+    return f"{row.count} more since {row.created_at:%H:%M} UTC; the list has all of them." if row.subject == HELD else row.message
+
+
+def text(row: Notification) -> str:
+    """Message and link, for channels that carry plain text; the title where there is neither."""
+    link = f"{settings.PUBLIC_URL}{row.link}" if row.link.startswith("/") else row.link
+    return "\n\n".join(part for part in (message(row), link) if part) or row.title
