@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from automation.api import metrics, queues
+from automation.api import backups, metrics, queues, reports
 
 canonical = [
     path("system/metrics", metrics.Metrics.as_view()),
@@ -18,6 +18,12 @@ canonical = [
     path("automation/queues/<str:name>/items/<str:item_id>", queues.OneItem.as_view()),
     path("automation/queues/<str:name>/items/<str:item_id>/retry", queues.RetryItem.as_view()),
     path("automation/queues/<str:name>/items/<str:item_id>/cancel", queues.CancelItem.as_view()),
+    path("automation/reports", reports.Reports.as_view()),
+    path("automation/reports/<str:report_id>", reports.OneReport.as_view()),
+    path("automation/reports/<str:report_id>/download", reports.DownloadReport.as_view()),
+    path("automation/backups", backups.Backups.as_view()),
+    path("automation/backups/<str:backup_id>", backups.OneBackup.as_view()),
+    path("automation/backups/<str:backup_id>/verify", backups.VerifyBackup.as_view()),
 ]
 
 compatibility = [path("api/autonomous/system/metrics", metrics.AutonomousMetrics.as_view())]

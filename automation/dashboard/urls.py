@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from automation.dashboard import items, metrics, queues
+from automation.dashboard import backups, items, metrics, queues, reports
 
 app_name = "automation"
 urlpatterns = [
@@ -22,4 +22,12 @@ urlpatterns = [
     path("items/<str:uid>", items.detail, name="item"),
     path("items/<str:uid>/retry", items.retry, name="item-retry"),
     path("items/<str:uid>/cancel", items.cancel, name="item-cancel"),
+    path("reports", reports.listing, name="reports"),
+    path("reports/new", reports.add, name="report-new"),
+    path("reports/<str:uid>", reports.detail, name="report"),
+    path("reports/<str:uid>/<str:kind>", reports.download, name="report-file"),
+    path("backups", backups.listing, name="backups"),
+    path("backups/new", backups.add, name="backup-new"),
+    path("backups/<str:uid>", backups.detail, name="backup"),
+    path("backups/<str:uid>/verify", backups.verify, name="backup-verify"),
 ]

@@ -34,6 +34,8 @@ TAGS: Mapping[str, str] = {
     "inbound": "What came in: accepted, ignored, duplicate or refused, and why. Senders post to `/in/{source}`.",
     "metrics": "What is measured every interval: how it stands, and what it did.",
     "queues": "Work that waits: queues with what works them off, and their items, put in, tried again, cancelled.",
+    "reports": "What was counted over a period, as numbers, HTML or JSON.",
+    "backups": "Archives of data: made, listed, verified. They are restored by command.",
     "public-keys": "For receivers, without a token: the keys that ed25519 signatures are verified with.",
     "operation": "For machines that watch this one, without a login.",
     "compatibility": "The addresses and shapes that the requirements print, kept exactly. New programs use `/api/v1`.",

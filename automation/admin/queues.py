@@ -1,4 +1,4 @@
-"""Admin pages of automation: queues are edited here, their items are read-only. Each deed is one call of a service."""
+"""Admin pages of queues, which are edited here, and of their items. Each deed is one call of a service."""
 
 from typing import Any
 

@@ -1,0 +1,5 @@
+"""Admin pages of automation, one module a kind of row."""
+
+from automation.admin import queues, reports
+
+__all__ = ["queues", "reports"]
