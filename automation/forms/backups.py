@@ -11,7 +11,7 @@ class BackupForm(forms.Form):
     """The parameters of `automation.backup_data`."""
 
     backup_types = forms.MultipleChoiceField(
-        label="What", choices=CHOICES, initial=["database", "config"], widget=forms.CheckboxSelectMultiple, help_text="What is in it."
+        label="What", choices=CHOICES, initial=["database", "config"], widget=forms.CheckboxSelectMultiple
     )
     retention_days = forms.IntegerField(
         label="Days to keep", min_value=1, max_value=3650, initial=USUAL_DAYS, help_text="Older backups are removed once this one is made."

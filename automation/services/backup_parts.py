@@ -95,8 +95,10 @@ def _write_files(to: Path) -> dict[str, Any]:
     with tarfile.open(to, "w:gz") as archive:
         for folder in found:
             for path in _below(folder):
-                archive.add(path, arcname=str(path).lstrip("/"), recursive=False)
-                count += 1
+                # What is removed while we read is not there; the rest of the folder is.
+                with contextlib.suppress(FileNotFoundError):
+                    archive.add(path, arcname=str(path).lstrip("/"), recursive=False)
+                    count += 1
     return {"file": TAR, "folders": [str(folder) for folder in found], "entries": count}
 
 

@@ -1,6 +1,7 @@
 """Backups of data: made, read back, restored beside what is there, removed when their time is over.
 Called by the action `automation.backup_data`, the API, the dashboard and the command."""
 
+import fcntl
 import hashlib
 import os
 import platform
@@ -19,7 +20,7 @@ from django.db import IntegrityError, transaction
 
 from automation.services import backup_parts
 from config.acts.models import Backup
-from config.kernel.flow import clock, leases
+from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound, PermanentError
 from config.kernel.language import json_text
 from config.kernel.models import AuditRecord
@@ -28,7 +29,7 @@ from config.kernel.watch import audit
 TYPES = backup_parts.TYPES
 MANIFEST = "manifest.json"
 USUAL_DAYS = 30
-LEASE, LEASE_SECONDS = "automation.backup", 6 * 3600
+MAKING, READING = ".making-", ".reading-"
 CHUNK = 1024 * 1024
 MODIFIED = AuditRecord.Kind.SYSTEM_MODIFICATION
 
@@ -51,11 +52,13 @@ def create(types: Sequence[str], *, retention_days: int = USUAL_DAYS, created_by
         raise InvalidInput("retention_days must be from 1 to 3650.", fields={"retention_days": ["From 1 to 3650."]})
     if key and (made := Backup.objects.filter(key=key).first()):
         return made
-    with leases.held(LEASE, seconds=LEASE_SECONDS) as mine, tempfile.TemporaryDirectory(dir=folder(), prefix=".work-") as work:
-        if mine is None:
-            raise Conflict(f"Another backup is being made by {leases.holder(LEASE)}. Wait until it has ended.")
-        values: dict[str, Any] = {"created_by": created_by[:150], "key": key, "types": wanted}
-        made = _kept(_written(wanted, Path(work)), values, retention_days)
+    values: dict[str, Any] = {"created_by": created_by[:150], "key": key, "types": wanted}
+    try:
+        with _alone(), tempfile.TemporaryDirectory(dir=folder(), prefix=MAKING) as work:
+            made = _kept(_written(wanted, Path(work)), values, retention_days)
+    except OSError as error:
+        said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
+        raise PermanentError(f"The backup could not be written: {said}. Nothing was kept.", code="not_written") from None
     delete_older(clock.now() - timedelta(days=retention_days))
     return made
 
@@ -128,6 +131,19 @@ def archive(backup: Backup) -> Path:
     return path
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One at a time on this machine. The lock ends with its process, however that ends; what such a one left behind is removed."""
+    with (folder() / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("Another backup is being made on this machine. Wait until it has ended.") from None
+        for left in folder().glob(f"{MAKING}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        yield
+
+
 def _types(types: Sequence[str]) -> list[str]:
     unknown = [name for name in types if name not in TYPES]
     if unknown or not types:
@@ -194,7 +210,7 @@ def _opened(backup: Backup) -> Iterator[list[Path]]:
         raise PermanentError(f"The archive of {backup.uid} is not on this machine but on {backup.host}.", code="gone")
     if path.stat().st_size != backup.size or _digest(path) != backup.sha256:
         raise PermanentError(f"The archive of {backup.uid} is damaged: it is not what was written. Use another.", code="damaged")
-    with tempfile.TemporaryDirectory(dir=folder(), prefix=".work-") as work:
+    with tempfile.TemporaryDirectory(dir=folder(), prefix=READING) as work:
         yield _extracted(path, Path(work) / "parts", backup.manifest)
 
 

@@ -15,6 +15,7 @@ from config.kernel.flow import clock
 from config.kernel.language import json_text
 from config.kernel.plugins.contracts import Attached
 from config.look.charts import Bar
+from config.look.words import NOTHING
 
 STYLE = "templates/automation/report.css"
 
@@ -24,8 +25,9 @@ def shown(report: Report) -> list[dict[str, Any]]:
     return [
         {
             **part,
-            "figures": [{**figure, "shown": reports.written(figure)} for figure in part["figures"]],
+            "figures": [{**figure, "shown": NOTHING if figure["value"] is None else reports.written(figure)} for figure in part["figures"]],
             "charts": [{**chart, "series": _series(chart)} for chart in part["charts"]],
+            "tables": [_table(table) for table in part["tables"]],
         }
         for part in report.content["parts"]
     ]
@@ -56,6 +58,17 @@ def file_of(report: Report, kind: str) -> Attached:
 def attached(uid: str) -> Attached:
     """What goes with a mail about a report."""
     return file_of(reports.find(uid), "html")
+
+
+def _table(table: Mapping[str, Any]) -> dict[str, Any]:
+    rows = [[_cell(cell) for cell in row] for row in table["rows"]]
+    heads = [{"text": title, "is_number": bool(rows) and rows[0][at]["is_number"]} for at, title in enumerate(table["columns"])]
+    return {"title": table["title"], "columns": heads, "rows": rows}
+
+
+def _cell(value: Any) -> dict[str, Any]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"text": f"{value:,}" if is_number else "" if value is None else str(value), "is_number": is_number}
 
 
 def _series(chart: Mapping[str, Any]) -> list[Bar]:

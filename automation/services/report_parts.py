@@ -27,8 +27,8 @@ def system(period: Period) -> Part:
         Figure("errors", "Errors in tasks", events.filter(type="error.occurred").count()),
         Figure("route_failures", "Events that wait for a subscriber now", RouteFailure.objects.count()),
         Figure("notifications", "Messages to people", sum(by_status.values())),
-        Figure("notifications_sent", "of them sent", by_status.get("sent", 0)),
-        Figure("notifications_failed", "of them failed", by_status.get("failed", 0)),
+        Figure("notifications_sent", "Messages sent", by_status.get("sent", 0)),
+        Figure("notifications_failed", "Messages that failed", by_status.get("failed", 0)),
         Figure("audit_records", "Changes and accesses on record", _within(AuditRecord, period).count()),
     ]
     components = [[one.key, one.status, one.detail[:200]] for one in Component.objects.order_by("key")]
@@ -51,12 +51,12 @@ def automation(period: Period) -> Part:
     asked = _within(Approval, period)
     figures = [
         Figure("invocations", "Actions asked for", counts["total"]),
-        Figure("invocations_completed", "of them completed", counts["completed"]),
-        Figure("invocations_failed", "of them failed, timed out or refused", counts["failed"]),
+        Figure("invocations_completed", "Actions completed", counts["completed"]),
+        Figure("invocations_failed", "Actions failed, timed out or refused", counts["failed"]),
         Figure("invocations_success_rate", "Success rate", counts["completed"] / ended if ended else None, "%"),
         Figure("invocations_run_seconds", "Mean time of an action", counts["seconds"], "s"),
         Figure("approvals", "Approvals asked for", asked.count()),
-        Figure("approvals_granted", "of them granted", asked.filter(status=Approval.Status.APPROVED).count()),
+        Figure("approvals_granted", "Approvals granted", asked.filter(status=Approval.Status.APPROVED).count()),
         Figure("backups", "Backups of data", _within(Backup, period).filter(kind=Backup.Kind.DATA).count()),
     ]
     by_action: Any = (

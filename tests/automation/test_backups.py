@@ -1,6 +1,8 @@
 """Backups are archives that were read back, and what is restored from one is what was there."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import sqlite3
@@ -20,7 +22,7 @@ from config.acts.models import Backup
 from config.acts.plugins.actions import Call
 from config.acts.running import forms
 from config.kernel.desk import options
-from config.kernel.flow import clock, leases
+from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound, PermanentError
 from config.kernel.flow.outcomes import Done, NotConfigured
 from config.kernel.models import AuditRecord, EventType
@@ -66,6 +68,11 @@ def act(**params):
     """The action, called as invocations call it."""
     cleaned = forms.clean(BackupData.Parameters, params)
     return BackupData().run(cleaned, Call("inv_1", "key-1", "system"))
+
+
+def visible():
+    """What is in the folder, without the lock."""
+    return [one.name for one in backups.folder().iterdir() if one.name != ".lock"]
 
 
 def parts_of(backup):
@@ -114,7 +121,7 @@ def test_the_action_without_its_program_ends_as_not_configured(monkeypatch):
     ended = act(backup_types=["database"], retention_days=7)
     assert isinstance(ended, NotConfigured)
     assert Backup.objects.count() == 0
-    assert list(backups.folder().iterdir()) == []
+    assert visible() == []
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -185,7 +192,7 @@ def test_only_its_owner_may_read_an_archive():
     path = backups.archive(backup)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert visible() == [path.name]
 
 
 def test_two_backups_of_one_second_have_two_ids(time_machine):
@@ -234,8 +241,27 @@ def test_a_path_out_of_the_folder_is_not_followed(tmp_path):
 
 
 def test_while_one_is_being_made_another_is_refused():
-    with leases.held(backups.LEASE, seconds=60), pytest.raises(Conflict, match="being made"):
+    with (backups.folder() / ".lock").open("a+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Conflict, match="being made"):
+            backups.create(["config"])
+
+
+def test_what_a_killed_backup_left_behind_is_removed():
+    left = backups.folder() / f"{backups.MAKING}killed"
+    left.mkdir()
+    backups.create(["config"])
+    assert not left.exists()
+
+
+def test_a_disk_that_is_full_is_said_to_be(monkeypatch):
+    def full(kind, folder):
+        raise OSError(errno.ENOSPC, "No space left on device", "archive.tar")
+
+    monkeypatch.setattr(backup_parts, "write", full)
+    with pytest.raises(PermanentError, match=r"No space left on device \(archive.tar\)"):
         backups.create(["config"])
+    assert visible() == []
 
 
 @pytest.mark.parametrize(("types", "days"), [([], 7), (["everything"], 7), (["config"], 0), (["config"], 4000)])

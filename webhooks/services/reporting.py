@@ -24,16 +24,16 @@ def part(period: Period) -> Part:
     speed = stats.latency(since=period.since)
     figures = [
         Figure("deliveries", "Deliveries", counts["total"]),
-        Figure("deliveries_delivered", "of them delivered", counts["delivered"]),
-        Figure("deliveries_dead", "of them dead", counts["dead"]),
-        Figure("deliveries_pending", "of them still open", counts["pending"]),
+        Figure("deliveries_delivered", "Delivered", counts["delivered"]),
+        Figure("deliveries_dead", "Became dead letters", counts["dead"]),
+        Figure("deliveries_pending", "Still open", counts["pending"]),
         Figure("deliveries_success_rate", "Success rate", counts["delivered"] / ended if ended else None, "%"),
         Figure("attempts", "Attempts", attempts.count()),
         Figure("latency_p50", "Half of the replies came within", speed.p50 if speed else None, "ms"),
         Figure("latency_p99", "99 of 100 replies came within", speed.p99 if speed else None, "ms"),
         Figure("receipts", "Requests that came in", receipts["total"]),
-        Figure("receipts_accepted", "of them accepted", receipts["accepted"]),
-        Figure("receipts_rejected", "of them refused", receipts["refused"]),
+        Figure("receipts_accepted", "Requests accepted", receipts["accepted"]),
+        Figure("receipts_rejected", "Requests refused", receipts["refused"]),
     ]
     return Part("Webhooks", figures, [_chart(period)], _tables(made))
 
