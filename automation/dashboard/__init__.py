@@ -2,8 +2,8 @@
 
 from config.kernel.plugins.contracts import Page, pages
 
-pages.register("automation.metrics", Page("Metrics", "/system/metrics", "Metrics", 610, "metrics:view"))
 RECORDS, SEE, MAKE = "Records", "metrics:view", "actions:execute_standard"
 
+pages.register("automation.metrics", Page("Metrics", "/system/metrics", "Metrics", 610, "metrics:view"))
 pages.register("automation.reports", Page("Reports", "/reports", RECORDS, 830, SEE))
 pages.register("automation.backups", Page("Backups", "/backups", RECORDS, 840, SEE))
