@@ -24,6 +24,7 @@ SEPARATE = {
     "web": ["web", "--workers", "1"],
     "worker": ["worker", "--concurrency", "2"],
     "deliveries": ["worker", "--queue", "deliveries"],
+    "actions": ["worker", "--queue", "actions"],
     "beat": ["beat"],
 }
 TOGETHER = {"up": ["up", "--json"]}
