@@ -28,6 +28,7 @@ from config.kernel.flow.errors import TemporaryError, capture
 INLINE_THREADS = 8
 # Inline actions that end at once are claimed ahead of the threads, so that a batch is worth its statements.
 INLINE_AHEAD, SHORT_SECONDS = 64, 0.02
+GATHER_SECONDS = 0.01
 CHILDREN = 16
 RENEW_SECONDS = 2.0
 # The guardian ends children this much before their leases end.
@@ -264,6 +265,10 @@ class Loop:
         found: list[tuple[Flight, Result] | None] = []
         with contextlib.suppress(queue.Empty):
             found.append(self.landed.get(timeout=seconds))
+            # What takes next to no time comes in crowds; a statement for each would cost more than the work.
+            end = time.monotonic() + GATHER_SECONDS
+            while len(found) < len(self.flying) and self.average < SHORT_SECONDS:
+                found.append(self.landed.get(timeout=max(0.0, end - time.monotonic())))
             while True:
                 found.append(self.landed.get_nowait())
         return [one for one in found if one is not None], None in found

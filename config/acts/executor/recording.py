@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.db import connection, transaction
 
 from config.acts.executor import judging
 from config.acts.executor.judging import End
 from config.acts.executor.results import Job, Result
-from config.acts.models import Invocation
+from config.acts.models import Invocation, tables
 from config.acts.plugins.actions import actions
 from config.acts.running import invocations, slots
 from config.kernel.flow import clock, jobs, leases
@@ -87,7 +86,7 @@ def _write(ends: Sequence[End], now: datetime, token: str) -> set[int]:
     rows = [_values(end, now) for end in ends]
     if not rows:
         return set()
-    given, values = _table(rows)
+    given, values = tables.table(COLUMNS, rows)
     changes = ", ".join(f"{name} = v.{name}" for name in COLUMNS if name != "id")
     statement = (
         f"UPDATE acts_invocation SET {changes}, lease_token = '', lease_until = NULL FROM {given} "  # noqa: S608 - the names are our own
@@ -97,22 +96,6 @@ def _write(ends: Sequence[End], now: datetime, token: str) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, token])
         return {pk for (pk,) in cursor.fetchall()}
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> tuple[str, list[Any]]:
-    """All rows in one statement, as a table `v`; on PostgreSQL as one JSON parameter."""
-    if connection.vendor == "postgresql":
-        typed = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-        return f"json_to_recordset(%s::json) AS v({typed})", [orjson.dumps(rows).decode()]
-    named = ", ".join(f"column{place} AS {name}" for place, name in enumerate(COLUMNS, start=1))
-    places = ", ".join([f"({', '.join(['%s'] * len(COLUMNS))})"] * len(rows))
-    return f"(SELECT {named} FROM (VALUES {places})) AS v", [_plain(row[name]) for row in rows for name in COLUMNS]  # noqa: S608
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
 
 
 def _mark_undone(found: Sequence[int | None]) -> None:

@@ -5,10 +5,10 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from django.db import transaction
-from django.db.models import Case, CharField, QuerySet, Value, When
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
-from config.acts.models import Slot
+from config.acts.models import Slot, tables
 from config.kernel.flow import clock, leases
 
 # A killed holder's slot is free again after this; whoever lives renews in time, or stops its work.
@@ -34,9 +34,13 @@ def take(
     until = now + timedelta(seconds=seconds)
     for slot, name in zip(found, names, strict=False):
         slot.holder, slot.token, slot.held_for, slot.since, slot.until = holder or leases.me(), token, name[:160], now, until
-    named = Case(*(When(pk=slot.pk, then=Value(slot.held_for)) for slot in found), output_field=CharField())
-    rows = Slot.objects.filter(pk__in=[slot.pk for slot in found])
-    rows.update(holder=found[0].holder, token=token, held_for=named, since=now, until=until)
+    given, values = tables.table({"id": "bigint", "held_for": "varchar"}, [{"id": slot.pk, "held_for": slot.held_for} for slot in found])
+    statement = (
+        f"UPDATE acts_slot SET holder = %s, token = %s, since = %s, until = %s, held_for = v.held_for FROM {given} "  # noqa: S608
+        "WHERE acts_slot.id = v.id"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [found[0].holder, token, tables.plain(now), tables.plain(until), *values])
     return found
 
 
