@@ -6,6 +6,7 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 
+from config.kernel.flow import leases
 from config.kernel.language.facts import Fact
 from config.kernel.plugins.contracts import duties
 from config.kernel.plugins.samplers import Sampler, samplers
@@ -43,7 +44,11 @@ def _redis() -> dict[str, float | None]:
 
 
 def _waiting() -> dict[str, float | None]:
-    names = {duty.queue for duty in duties.all().values()} | {queue for worker in heartbeat.alive() for queue in worker.queues}
+    workers = heartbeat.alive()
+    if not settings.REDIS_URL and leases.me() not in {worker.process for worker in workers}:
+        # Messages in memory are those of the worker's process; from another one, such as a command, they cannot be counted.
+        return {}
+    names = {duty.queue for duty in duties.all().values()} | {queue for worker in workers for queue in worker.queues}
     with current_app.connection_for_write() as connection, connection.channel() as found:
         channel: Any = found
         return {f"celery.{name}.waiting": float(channel.queue_declare(queue=name).message_count) for name in sorted(names)}

@@ -73,7 +73,9 @@ def standing() -> Standing:
     facts = {fact.name: fact for fact in series.facts() if "<" not in fact.name}
     facts.update({name: series.fact(name) or Fact(name) for name in values if name not in facts})
     groups = _groups()
-    order = {title: place for place, title in enumerate(dict.fromkeys(groups.values()))}
+    # The groups of the first names come first.
+    titles = [_group_of(name, groups) for name in FIRST if name in facts] + list(groups.values())
+    order = {title: place for place, title in enumerate(dict.fromkeys(titles))}
     readings = [Reading(fact, _group_of(name, groups), values.get(name), at) for name, fact in facts.items()]
     readings.sort(key=lambda one: (order.get(one.group, len(order)), one.name not in FIRST, one.name))
     age = round((clock.now() - at).total_seconds(), 3) if at else None

@@ -26,11 +26,12 @@ def active(minutes: float) -> int:
 
 
 def write() -> None:
-    """Write down who was seen since; nobody more than once a minute. One statement."""
+    """Write down who was seen last and when, nobody more than once a minute. One statement."""
+    now = clock.now()
     with _lock:
-        due = {user: at for user, at in _seen.items() if user not in _written or not timedelta(0) <= at - _written[user] < EVERY}
-        _written.update(due)
+        due = {user: at for user, at in _seen.items() if user not in _written or not timedelta(0) <= now - _written[user] < EVERY}
         for user in due:
+            _written[user] = now
             del _seen[user]
     if due:
         rows = [Presence(user_id=user, seen_at=at) for user, at in sorted(due.items())]

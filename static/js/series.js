@@ -22,6 +22,17 @@
     return unit ? `${text} ${unit}` : text;
   };
 
+  // Times of 24 hours in the viewer's zone; a new day says its name.
+  const two = (number) => String(number).padStart(2, "0");
+  const clock = (seconds, step) => {
+    const at = new Date(seconds * 1000);
+    const day = at.toLocaleDateString("en", { day: "numeric", month: "short" });
+    const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+    if (step >= 86400 || (time === "00:00" && step >= 60)) return day;
+    return step < 60 ? `${time}:${two(at.getSeconds())}` : time;
+  };
+  const whole = (seconds) => `${clock(seconds, 86400)} ${clock(seconds, 1)}`;
+
   const options = (box, told) => {
     const axis = { stroke: colour("--text-faint"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 }, font: "11px system-ui, sans-serif" };
     const value = (_, number) => shown(number, told.unit);
@@ -31,12 +42,12 @@
       height: height(),
       cursor: { drag: { x: true, y: false } },
       scales: {
-        x: { time: true, range: (_, low, high) => (box.chart && high - low < (told.to - told.from) * 0.95 && box.chart.cursor.event ? [low, high] : [told.from, told.to]) },
+        x: { time: true, range: (_, low, high) => (box.chart && high - low < (told.to - told.from) * 0.95 ? [low, high] : [told.from, told.to]) },
         y: { range: (_, low, high) => (told.unit === "%" ? [0, Math.max(100, high)] : [Math.min(0, low), high > 0 ? high * 1.05 : 1]) },
       },
-      axes: [axis, { ...axis, size: 72, values: (_, splits) => splits.map((split) => shown(split, told.unit)) }],
+      axes: [{ ...axis, values: (_, splits, index, space, step) => splits.map((split) => clock(split, step)) }, { ...axis, size: 72, values: (_, splits) => splits.map((split) => shown(split, told.unit)) }],
       series: [
-        {},
+        { label: "at", value: (_, seconds) => (seconds === null ? "–" : whole(seconds)) },
         { label: told.name, stroke: colour("--mark"), width: 1.75, value, spanGaps: false },
         { label: "lowest", ...edge },
         { label: "highest", ...edge },
