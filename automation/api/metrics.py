@@ -154,7 +154,9 @@ def _moment(request: Request, name: str) -> datetime | None:
     except ValueError:
         found = None
     if found is None:
-        raise InvalidInput(f"`{name}` is no time. Write 2026-01-31T12:00:00Z.", fields={name: ["It is no time in ISO 8601."]})
+        raise InvalidInput(
+            f"`{name}`: {given[:80]!r} is no time. Write 2026-01-31T12:00:00Z.", fields={name: ["It is no time in ISO 8601."]}
+        )
     return found
 
 

@@ -26,8 +26,8 @@ FACTS = (
     Fact("network_sent", unit="bytes/s", about="Bytes sent by all network interfaces."),
     Fact("disk_read", unit="bytes/s", about="Bytes read from all disks."),
     Fact("disk_written", unit="bytes/s", about="Bytes written to all disks."),
-    Fact("process_memory", unit="bytes", about="Resident memory of all processes of this installation."),
-    Fact("process_count", about="Processes of this installation on this machine."),
+    Fact("process_memory", unit="bytes", about="Resident memory of all processes that run from this installation's folder."),
+    Fact("process_count", about="Processes that run from this installation's folder."),
 )
 
 

@@ -27,6 +27,13 @@ def ago(**parts):
     return NOW - timedelta(**parts)
 
 
+def newest():
+    """The values of the newest snapshot."""
+    found = series.latest()
+    assert found
+    return found[1]
+
+
 def fill(*, hours, every=30, value=float):
     """Snapshots of `cpu` up to now, the oldest first."""
     count = hours * 3600 // every
@@ -61,7 +68,7 @@ def test_without_a_moment_values_belong_to_the_present_tick():
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "high"])
 def test_what_is_no_number_is_a_gap_and_no_zero(value):
     series.record({"cpu": value, "memory": 0.0})
-    assert series.latest()[1] == {"memory": 0.0}
+    assert newest() == {"memory": 0.0}
 
 
 def test_nothing_measured_is_no_row():

@@ -32,14 +32,18 @@ pytestmark = pytest.mark.django_db
 class Measured(Sampler):
     """Says what a test has put into `values`, or does what it has put into `instead`."""
 
-    def __init__(self, instead=None, *, overrides=False, **values):
-        self.instead, self.overrides, self.values = instead, overrides, values
+    def __init__(self, instead=None, **values):
+        self.instead, self.values = instead, values
 
     def facts(self):
         return [Fact(name) for name in self.values]
 
     def measure(self):
         return self.instead() if self.instead else self.values
+
+
+class Overriding(Measured):
+    overrides = True
 
 
 @pytest.fixture
@@ -59,6 +63,13 @@ def tick(seconds=0):
     """One tick so many seconds after NOW."""
     with time_machine.travel(NOW + timedelta(seconds=seconds), tick=False):
         return sampling.tick(NOW + timedelta(seconds=seconds))
+
+
+def newest():
+    """The values of the newest snapshot."""
+    found = series.latest()
+    assert found
+    return found[1]
 
 
 def test_a_tick_is_one_row_at_the_begin_of_its_interval(only):
@@ -126,13 +137,13 @@ def test_a_tick_costs_the_same_few_statements_for_any_number_of_names(only, name
         assert tick(30)
     sent = [one["sql"] for one in asked if not one["sql"].startswith(("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE"))]
     assert len(sent) <= 6, sent
-    assert len(series.latest()[1]) == names
+    assert len(newest()) == names
 
 
 def test_a_sampler_that_fails_leaves_a_gap_in_its_names_only(only, caplog):
     only(bad=Measured(lambda: 1 / 0, disk=1), good=Measured(cpu=1.5))
     assert tick()
-    assert series.latest()[1] == {"cpu": 1.5}
+    assert newest() == {"cpu": 1.5}
     [said] = [record for record in caplog.records if record.getMessage() == "sampler.failed"]
     assert (said.context, said.exc_info[0]) == ({"sampler": "tests.bad"}, ZeroDivisionError)
 
@@ -160,20 +171,20 @@ def test_a_sampler_that_takes_too_long_is_not_waited_for_and_not_started_twice(o
     only(slow=Measured(slow), good=Measured(cpu=1.5))
     monkeypatch.setattr(sampling, "DEADLINE_SECONDS", 0.05)
     assert [tick(), tick(30)] == [True, True]
-    assert (series.latest()[1], begun) == ({"cpu": 1.5}, [1])
+    assert (newest(), begun) == ({"cpu": 1.5}, [1])
     assert [record.context for record in caplog.records if record.getMessage() == "sampler.late"] == [{"sampler": "tests.slow"}]
     go_on.set()
     sampling._last["tests.slow"].thread.join(20)
 
 
 def test_an_overriding_sampler_takes_the_place_of_a_name_and_its_gap_does_too(only):
-    ours, theirs = Measured(cpu=1.0, memory=5.0), Measured(overrides=True, cpu=99.0)
+    ours, theirs = Measured(cpu=1.0, memory=5.0), Overriding(cpu=99.0)
     only(theirs=theirs, ours=ours)
     tick()
-    assert series.latest()[1] == {"cpu": 99.0, "memory": 5.0}
+    assert newest() == {"cpu": 99.0, "memory": 5.0}
     theirs.instead = lambda: 1 / 0
     tick(30)
-    assert series.latest()[1] == {"memory": 5.0}
+    assert newest() == {"memory": 5.0}
 
 
 def test_a_tick_without_any_value_writes_nothing(only):
@@ -264,11 +275,11 @@ def test_a_rate_is_over_the_real_time_between_two_ticks(only):
     only(one=of(rates))
     metrics.count("tasks_total", 5, task="a", outcome="success")
     tick()
-    assert series.latest()[1] == {"cpu": 1}, "the first tick has nothing to compare with"
+    assert newest() == {"cpu": 1}, "the first tick has nothing to compare with"
     metrics.count("tasks_total", 30, task="a", outcome="success")
     metrics.count("tasks_total", 10, task="b", outcome="failure")
     tick(40)
-    assert series.latest()[1] == {"cpu": 1, "rate": 1.0, "failed": 0.25}
+    assert newest() == {"cpu": 1, "rate": 1.0, "failed": 0.25}
 
 
 def test_a_counter_that_fell_gives_a_gap(only):
@@ -277,14 +288,14 @@ def test_a_counter_that_fell_gives_a_gap(only):
     tick()
     Tally.objects.update(value=10)
     tick(30)
-    assert series.latest()[1] == {"cpu": 1}
+    assert newest() == {"cpu": 1}
 
 
 def test_after_a_long_standstill_there_is_no_rate(only):
     only(one=of(lambda between: {"rate": between.rate("tasks_total"), "cpu": 1}))
     tick()
     tick(11 * 60)
-    assert series.latest()[1] == {"cpu": 1}
+    assert newest() == {"cpu": 1}
 
 
 def test_mean_and_quantile_are_of_the_window_alone(only):
@@ -293,12 +304,12 @@ def test_mean_and_quantile_are_of_the_window_alone(only):
     tick()
     metrics.observe_many("http_request_seconds", [0.02] * 90 + [0.2] * 10)
     tick(30)
-    found = series.latest()[1]
+    found = newest()
     assert found["mean"] == pytest.approx(0.038)
     # The 95th of 100 is the fifth of the ten between 0.1 and 0.25.
     assert found["p95"] == pytest.approx(0.175)
     tick(60)
-    assert series.latest()[1] == {"cpu": 1}, "nothing was timed: a gap"
+    assert newest() == {"cpu": 1}, "nothing was timed: a gap"
 
 
 def test_a_name_that_begins_like_another_is_another(only):
@@ -306,7 +317,7 @@ def test_a_name_that_begins_like_another_is_another(only):
     tick()
     metrics.count("tasks_total", 5)
     tick(30)
-    assert series.latest()[1] == {"rise": 0, "cpu": 1}
+    assert newest() == {"rise": 0, "cpu": 1}
 
 
 def test_a_machines_own_counter_gives_a_rise_from_the_second_tick_on(only):
@@ -315,7 +326,7 @@ def test_a_machines_own_counter_gives_a_rise_from_the_second_tick_on(only):
     risen = []
     for seconds in (0, 30, 60):
         tick(seconds)
-        risen.append(series.latest()[1].get("rise"))
+        risen.append(newest().get("rise"))
     assert risen == [None, 60.0, None], "a machine that was started anew counts from nothing"
 
 
