@@ -28,7 +28,10 @@ from config.kernel.models import (
     Lease,
     Notification,
     Option,
+    Presence,
+    Rollup,
     RouteFailure,
+    Snapshot,
     Tally,
 )
 from config.kernel.watch import audit, notifications
@@ -130,6 +133,35 @@ class BreakerAdmin(ReadOnlyAdmin):
     list_display = ["key", "state", "failures", "opened_at", "retry_at"]
     list_filter = ["state"]
     search_fields = ["key"]
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(ReadOnlyAdmin):
+    """All values of one tick."""
+
+    view_scope = "metrics:view"
+    list_display = ["at", "measured_at"]
+    fields = ("at", "measured_at", "values")
+    readonly_fields = fields
+
+
+@admin.register(Rollup)
+class RollupAdmin(ReadOnlyAdmin):
+    """Minutes and hours."""
+
+    view_scope = "metrics:view"
+    list_display = ["name", "seconds", "at", "count", "min", "max", "last"]
+    list_filter = ["seconds"]
+    search_fields = ["=name"]
+
+
+@admin.register(Presence)
+class PresenceAdmin(ReadOnlyAdmin):
+    """Who asked last, and when."""
+
+    view_scope = "metrics:view"
+    list_display = ["user", "seen_at"]
+    list_select_related = ["user"]
 
 
 @admin.register(Lease, Bucket, Tally, IdempotencyKey)
