@@ -123,7 +123,9 @@ class OneMetric(View):
     scope = SEE
     schema_tags = ("metrics",)
 
-    @extend_schema(responses=HistoryOut, parameters=PERIOD, summary="Read what one series did")
+    @extend_schema(
+        operation_id="system_metrics_history_retrieve", responses=HistoryOut, parameters=PERIOD, summary="Read what one series did"
+    )
     def get(self, request: Request, name: str) -> Response:
         """Samples where they are kept and few enough, else means of minutes or hours."""
         one = metrics.reading(name)

@@ -16,7 +16,7 @@ from config.kernel.series import Point, store
 
 OTHER = "Other"
 # What the first lines of a page and of an answer are about.
-FIRST = ("cpu_usage", "memory_usage", "disk_usage", "queue_depth", "active_users", "requests_per_second", "response_time", "error_rate")
+FIRST = ("cpu_usage", "memory_usage", "disk_usage", "requests_per_second", "response_time", "error_rate", "active_users", "queue_depth")
 RATES = ("events_per_second", "requests_per_second", "receipts_per_second", "deliveries_per_second", "tasks_per_second")
 # A value that is older than so many intervals says nothing of now.
 STALE_INTERVALS = 3
