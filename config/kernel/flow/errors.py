@@ -110,8 +110,7 @@ _logged: dict[tuple[str, str], float] = {}
 def capture(name: str, /, *, log_every_seconds: float = 0, **ids: object) -> Iterator[Captured]:
     """Run a block whose failure must not stop the loop around it: the one broad except of the house.
 
-    The error is logged under the fixed `name` with the given ids and left in `.error`. With `log_every_seconds` the same name and ids are
-    logged no more often than that, by this process.
+    The error is logged under the fixed `name` with the given ids and left in `.error`; with `log_every_seconds` no more often.
     """
     caught = Captured()
     try:

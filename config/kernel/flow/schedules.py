@@ -54,11 +54,9 @@ def load() -> int:
 
 def follow() -> None:
     """Give the rows whose interval is an option its present value. Called when one changed, and by beat when it starts."""
-    for one in _declared.values():
-        values = _values(one) if one.option else {}
-        for row in (
-            PeriodicTask.objects.filter(name=one.name, description__startswith=OURS).exclude(interval=values["interval"]) if values else ()
-        ):
+    for one in (one for one in _declared.values() if one.option):
+        values, rows = _values(one), PeriodicTask.objects.filter(name=one.name, description__startswith=OURS)
+        for row in rows.exclude(interval=values["interval"]):
             row.interval, row.expire_seconds = values["interval"], values["expire_seconds"]
             row.save()  # its signal tells a running beat
 
