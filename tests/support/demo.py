@@ -15,7 +15,7 @@ GITHUB_SECRET = b"It's a Secret to Everybody"
 
 @contextlib.contextmanager
 def filled(house: Stack) -> Iterator[None]:
-    """Endpoints that work, fail, are paused and disabled; events of programs and of GitHub; a refused request; a replay.
+    """Endpoints that work, fail, are paused and disabled; events of programs and of GitHub; a refused request; a replay; services.
 
     Their receivers answer within the block.
     """
@@ -39,6 +39,7 @@ def filled(house: Stack) -> Iterator[None]:
         _settle(house)
         _do(house, f"/api/v1/webhooks/endpoints/{made}/replays", {"since": "2020-01-01T00:00:00Z"})
         _settle(house)
+        _services(house, good)
         yield
 
 
@@ -58,6 +59,18 @@ _GITHUB = {
 def _endpoint(house: Stack, receiver: receivers.Receiver, description: str, events: list[str], **fields: Any) -> str:
     given = {"url": receiver.url, "description": description, "events": events, **fields}
     return str(_do(house, "/api/v1/webhooks/endpoints", given).json()["id"])
+
+
+def _services(house: Stack, healthy: receivers.Receiver) -> None:
+    """One that is well and stands on another; nothing steers them here, so nobody can tell how they stand."""
+    workers = {"name": "workers", "controller": "healing.celery_pool", "params": {"queue": "default"}, "description": "Our own workers"}
+    _do(house, "/api/v1/healing/services", {**workers, "may_be_scaled": True, "max_instances": 8})
+    checkout = {"name": "checkout", "controller": "healing.supervisor", "params": {"program": "checkout"}, "dependencies": ["workers"]}
+    checked = {"health_kind": "http", "health_target": healthy.url, "may_be_restarted": True}
+    _do(house, "/api/v1/healing/services", {**checkout, **checked})
+    for name in ("workers", "checkout"):
+        _do(house, f"/api/v1/healing/services/{name}/status", {})
+    _do(house, "/api/v1/healing/services/checkout/restart", {})
 
 
 def _push(house: Stack, name: str, payload: dict[str, Any]) -> None:
