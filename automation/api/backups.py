@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.serializers import AskedOut, BackupIn, BackupOut
+from automation.api.serializers.reports import AskedOut, BackupIn, BackupOut
 from automation.services import backups
 from config.acts.models import Backup
 from config.acts.running import invocations

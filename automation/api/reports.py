@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.serializers import ReportDetail, ReportIn, ReportOut
+from automation.api.serializers.reports import ReportDetail, ReportIn, ReportOut
 from automation.models import Report
 from automation.services import report_files, reports
 from config.doors.api import Collection, IdempotencyKey, View

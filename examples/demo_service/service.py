@@ -1,10 +1,10 @@
 """A small HTTP service to be looked after: it can be asked, watched, broken and killed. Standard library only.
 
-    GET  /         who answers: {"pid", "number", "requests"}
-    GET  /health   200, or 500 once it is broken
-    POST /break    from now on /health answers 500, until it is restarted
+GET  /         who answers: {"pid", "number", "requests"}
+GET  /health   200, or 500 once it is broken
+POST /break    from now on /health answers 500, until it is restarted
 
-    python3 service.py --port 8870 --number 0      listens on 127.0.0.1:8870 + number, and logs to the standard output
+python3 service.py --port 8870 --number 0      listens on 127.0.0.1:8870 + number, and logs to the standard output
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Hands many rows to one statement, as a table `v` in its FROM clause: the ORM's CASE takes several times as long. Used by services of acts."""
+"""Writes many rows with one statement, where the ORM's CASE takes several times as long. Used by services of acts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
