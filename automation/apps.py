@@ -13,7 +13,7 @@ class AutomationConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the queue `default` made; contribute to reports, and to mails that take one along."""
-        from automation.services import report_files, report_parts
+        from automation.services.reporting import report_files, report_parts
         from config.acts.plugins.reporters import Reporter, reporters
         from config.kernel.plugins.contracts import attachers
 

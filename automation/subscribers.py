@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from automation.services import judgement
+from automation.services.judging import judgement
 from config.kernel.models import Event
 from config.kernel.plugins.contracts import subscribers
 

@@ -6,7 +6,9 @@ from typing import Any
 from django.db.models.signals import post_save
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from automation.services import backups, beats, executions, health_checks, judgement, queues, reports, states, verdicts
+from automation.services import backups, executions, health_checks, queues, reports
+from automation.services.judging import judgement, states, verdicts
+from automation.services.saving import beats
 from automation.services.work import duties as work
 from config.kernel import series
 from config.kernel.flow import schedules

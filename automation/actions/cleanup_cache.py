@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import cleanup
+from automation.services.effects import cleanup
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running.forms import Words
 from config.kernel.flow.errors import Forbidden

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from django import forms
 
-from automation.services import calling
+from automation.services.effects import calling
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running.forms import JSON, Words
 from config.kernel.flow.outcomes import Outcome

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import chain, recovery, tuning
+from automation.services.effects import chain, recovery, tuning
 from config.acts.plugins.actions import Action, Call, actions
 from config.kernel.flow.outcomes import Outcome, Waiting
 

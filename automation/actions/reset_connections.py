@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from automation.services import connections
+from automation.services.effects import connections
 from config.acts.plugins.actions import Action, Call, actions
 from config.kernel.flow.outcomes import Outcome
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import recovery
+from automation.services.effects import recovery
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running.forms import Words
 from config.kernel.flow.outcomes import Outcome

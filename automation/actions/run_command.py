@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import fitting
+from automation.services.effects import fitting
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running import programs
 from config.acts.running.forms import JSON

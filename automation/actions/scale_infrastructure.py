@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import infrastructure
+from automation.services.effects import infrastructure
 from config.acts.plugins.actions import Action, Call, actions
 from config.kernel.flow.outcomes import Outcome
 

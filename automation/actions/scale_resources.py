@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 
-from automation.services import infrastructure, pools
+from automation.services.effects import infrastructure, pools
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running.forms import Words
 from config.kernel.flow.outcomes import Outcome

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 
 from automation.api.serializers.reports import ReportDetail, ReportIn, ReportOut
 from automation.models import Report
-from automation.services import report_files, reports
+from automation.services import reports
+from automation.services.reporting import report_files
 from config.doors.api import Collection, IdempotencyKey, View
 from config.kernel.flow.errors import InvalidInput
 

@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from automation.dashboard import MAKE, SEE
 from automation.forms.backups import BackupForm
-from automation.services import backup_parts, backups
+from automation.services import backups
+from automation.services.archives import backup_parts
 from config.acts.models import Backup
 from config.acts.running import invocations
 from config.kernel.desk import permissions

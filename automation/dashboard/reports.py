@@ -8,7 +8,8 @@ from django.urls import reverse
 from automation.dashboard import MAKE, SEE
 from automation.forms.reports import CHOICES, ReportPage
 from automation.models import Report
-from automation.services import report_files, reports
+from automation.services import reports
+from automation.services.reporting import report_files
 from config.kernel.desk import permissions
 from config.kernel.flow.errors import NotFound, PermanentError
 from config.look import pages

@@ -1,6 +1,6 @@
 """How a rule is judged: on an event, on a sample, at a moment. Pure, so that the live engine, a try and a back-test cannot differ.
 
-Called by `services.judgement` with what is remembered in rows, and by `services.trials` with what is remembered in a dictionary.
+Called by `services.judging`: by `judgement` with what is remembered in rows, by `trials` with what is remembered in a dictionary.
 """
 
 from collections.abc import Callable, Mapping, Sequence

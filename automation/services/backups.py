@@ -18,7 +18,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from automation.services import backup_parts
+from automation.services.archives import backup_parts
 from config.acts.models import Backup
 from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound, PermanentError

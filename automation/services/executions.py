@@ -12,8 +12,8 @@ from django.db.models import Avg, Count, F, Q, QuerySet
 
 from automation.enums import JUDGED, OPEN, ExecutionStatus, Reason
 from automation.models import Cursor, Execution, Rule
-from automation.services import orders, pressure
-from automation.services.rewriting import rewrite
+from automation.services.judging.rewriting import rewrite
+from automation.services.running import orders, pressure
 from config.acts.models import Invocation
 from config.acts.running import invocations
 from config.acts.running.invocations import Wanted

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from automation.enums import ExecutionStatus, Reason
 from automation.models import Execution
-from automation.services import orders
+from automation.services.running import orders
 from config.acts.running import invocations
 from config.kernel.desk import options
 from config.kernel.flow import clock, context

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from automation.enums import ExecutionStatus, Mode
 from automation.models import Execution, Rule, RuleState
-from automation.services import beats, checking, feeding
+from automation.services.saving import beats, checking, feeding
 from config.acts.plugins.triggers import triggers
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, events

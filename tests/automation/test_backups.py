@@ -17,7 +17,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from automation.actions.backup_data import BackupData
-from automation.services import backup_parts, backups, pg_tools
+from automation.services import backups
+from automation.services.archives import backup_parts, pg_tools
 from config.acts.models import Backup
 from config.acts.plugins.actions import Call
 from config.acts.running import forms

@@ -7,7 +7,8 @@ import time_machine
 
 from automation.enums import ExecutionStatus
 from automation.models import Execution
-from automation.services import arming, control, executions
+from automation.services import control, executions
+from automation.services.judging import arming
 from config.acts.models import Invocation
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, jobs

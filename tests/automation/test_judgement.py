@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from automation.models import Execution, RuleState, Verdict
-from automation.services import arming, judgement
+from automation.services.judging import arming, judgement
 from config.kernel.desk import options
 from config.kernel.flow import events, jobs
 from tests.support.rules import make_rule, sample

@@ -12,7 +12,8 @@ from django.db import connection
 
 from automation.actions.generate_report import GenerateReport
 from automation.models import Report
-from automation.services import report_files, reports
+from automation.services import reports
+from automation.services.reporting import report_files
 from config.acts.models import Invocation
 from config.acts.plugins.actions import Call
 from config.acts.plugins.reporters import Part, Period, Reporter, reporters

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from automation.models import Report
-from automation.services import report_files, reports
+from automation.services import reports
+from automation.services.reporting import report_files
 from config.acts.plugins.reporters import KINDS
 from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict

@@ -100,7 +100,7 @@ def test_a_folder_outside_of_the_roots_is_refused_and_nothing_is_removed(data_di
 
 def test_a_link_put_in_place_of_a_folder_meanwhile_is_not_followed(data_dir, tmp_path, settings, monkeypatch):
     """The look that found the folder inside of the root is one moment, opening it another."""
-    from automation.services.cleanup import files
+    from automation.services.effects.cleanup import files
 
     settings.STEWARD_WRITABLE_ROOTS = [str(tmp_path / "exports")]
     precious = aged(tmp_path / "private/a", 25)

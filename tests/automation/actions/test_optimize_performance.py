@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from automation.services import tuning
+from automation.services.effects import tuning
 from config.kernel.flow.outcomes import Done, NotConfigured
 from config.kernel.watch.probes import redis_client
 from tests.support.deeds import perform

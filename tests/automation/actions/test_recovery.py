@@ -6,7 +6,7 @@ import pytest
 from django import forms
 
 from automation.actions.optimize_performance import OptimizePerformance
-from automation.services import tuning
+from automation.services.effects import tuning
 from config.acts.models import Invocation
 from config.acts.plugins.actions import Action, actions
 from config.acts.running import invocations

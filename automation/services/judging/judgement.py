@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 
 from automation.engine import rulings
 from automation.models import Cursor, Execution, Rule, RuleState
-from automation.services import arming
-from automation.services.arming import Ready
-from automation.services.sitting import Sitting
+from automation.services.judging import arming
+from automation.services.judging.arming import Ready
+from automation.services.judging.sitting import Sitting
 from config.acts.plugins.triggers import Seen
 from config.kernel import series
 from config.kernel.desk import options

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from automation.services.cleanup import files, keys, sessions
-from automation.services.cleanup.removed import Absent, Removed
+from automation.services.effects.cleanup import files, keys, sessions
+from automation.services.effects.cleanup.removed import Absent, Removed
 from config.kernel.flow import clock
 
 __all__ = ["KINDS", "Absent", "Removed", "clean"]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from automation.services import chain
-from automation.services.chain import Step
+from automation.services.effects import chain
+from automation.services.effects.chain import Step
 from config.acts.plugins.actions import Call
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused, Waiting
 

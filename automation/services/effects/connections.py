@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from automation.services import pools
+from automation.services.effects import pools
 from config.kernel.desk import connections, options
 from config.kernel.flow import clock
 from config.kernel.flow.outcomes import Done, NotConfigured, Outcome, Waiting

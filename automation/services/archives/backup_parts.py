@@ -17,7 +17,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, models
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from automation.services import pg_tools
+from automation.services.archives import pg_tools
 from config.kernel.flow.errors import Conflict, InvalidInput, PermanentError
 from config.kernel.language import json_text
 from config.kernel.models.base import Encrypted

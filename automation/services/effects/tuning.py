@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from automation.services import cleanup, connections, pools
+from automation.services.effects import cleanup, connections, pools
 from config.kernel.flow.errors import StewardError
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused
 from config.kernel.watch.probes import redis_client

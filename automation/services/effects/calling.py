@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from automation.services import fitting
+from automation.services.effects import fitting
 from config.kernel.flow.errors import InvalidInput, TemporaryError
 from config.kernel.flow.outcomes import Done, Failed, Outcome
 from config.kernel.language import json_text

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Sum
 from django.db.models.functions import Length
 
-from automation.services.cleanup.removed import Absent, Removed
+from automation.services.effects.cleanup.removed import Absent, Removed
 
 CHUNK = 1000
 

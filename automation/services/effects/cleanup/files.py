@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from automation.services.cleanup.removed import Removed
+from automation.services.effects.cleanup.removed import Removed
 from config.kernel.flow.errors import Forbidden
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

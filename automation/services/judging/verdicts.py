@@ -7,7 +7,7 @@ from typing import Any
 
 from automation.engine.rulings import Ruling
 from automation.models import Execution, RuleState, Verdict
-from automation.services.rewriting import rewrite
+from automation.services.judging.rewriting import rewrite
 from config.kernel.desk import options
 from config.kernel.flow import tidy
 

@@ -15,10 +15,11 @@ from automation.engine.holding import Hold
 from automation.engine.rulings import Memory, Ruling
 from automation.enums import OPEN, Reason, Result
 from automation.models import Execution, Rule, RuleState
-from automation.services import alerts, orders, verdicts
-from automation.services.arming import Ready
-from automation.services.rewriting import rewrite
-from automation.services.verdicts import Entry
+from automation.services.judging import alerts, verdicts
+from automation.services.judging.arming import Ready
+from automation.services.judging.rewriting import rewrite
+from automation.services.judging.verdicts import Entry
+from automation.services.running import orders
 from config.kernel.desk import options
 from config.kernel.models import Event
 

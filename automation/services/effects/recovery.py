@@ -3,8 +3,8 @@ Called by `automation.optimize_performance` and `automation.restart_services`.""
 
 from collections.abc import Mapping, Sequence
 
-from automation.services import chain
-from automation.services.chain import Step
+from automation.services.effects import chain
+from automation.services.effects.chain import Step
 from config.acts.plugins.actions import Call
 from config.kernel.desk import options
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Waiting

@@ -12,9 +12,10 @@ from automation.engine import rulings
 from automation.engine.discipline import Standing
 from automation.engine.rulings import Armed, Memory, Ruling
 from automation.models import Rule
-from automation.services import judgement, pressure
-from automation.services.arming import arm
-from automation.services.verdicts import parts_as_json
+from automation.services.judging import judgement
+from automation.services.judging.arming import arm
+from automation.services.judging.verdicts import parts_as_json
+from automation.services.running import pressure
 from config.acts.plugins.triggers import Seen
 from config.acts.running import forms, invocations
 from config.acts.texts import paths

@@ -8,7 +8,9 @@ from django.core.exceptions import ValidationError
 
 from automation.enums import Mode, action_key, trigger_key
 from automation.models import Rule
-from automation.services import arming, feeding, orders
+from automation.services.judging import arming
+from automation.services.running import orders
+from automation.services.saving import feeding
 from config.acts.plugins.triggers import triggers
 from config.acts.running import forms, invocations
 from config.kernel.desk import options

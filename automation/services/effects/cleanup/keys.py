@@ -11,7 +11,7 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 
-from automation.services.cleanup.removed import Absent, Removed
+from automation.services.effects.cleanup.removed import Absent, Removed
 from config.kernel.flow.errors import TemporaryError
 from config.kernel.watch.probes import redis_client
 

@@ -11,7 +11,7 @@ from automation.engine.discipline import Discipline
 from automation.engine.rulings import Armed
 from automation.enums import Mode
 from automation.models import Rule
-from automation.services import catalogue
+from automation.services.judging import catalogue
 from config.acts.language import conditions
 from config.acts.language.conditions import Condition
 from config.acts.plugins.triggers import Trigger, triggers

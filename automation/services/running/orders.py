@@ -8,8 +8,8 @@ from typing import Any
 from automation.engine.rulings import Ruling
 from automation.enums import ExecutionStatus, Result
 from automation.models import Execution, Rule
-from automation.services.arming import Ready
-from automation.services.verdicts import parts_as_json
+from automation.services.judging.arming import Ready
+from automation.services.judging.verdicts import parts_as_json
 from config.acts.running import invocations
 from config.acts.texts import paths
 from config.kernel.desk import options

@@ -1,0 +1,1 @@
+"""What actions of automation do in the world."""

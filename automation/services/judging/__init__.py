@@ -1,0 +1,1 @@
+"""Rules judged: on events, on samples, at moments, and on trial."""

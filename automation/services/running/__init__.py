@@ -1,0 +1,1 @@
+"""From a ruling to an execution that runs."""

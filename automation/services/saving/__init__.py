@@ -1,0 +1,1 @@
+"""What it takes to save a rule: checks, loops, schedules."""
