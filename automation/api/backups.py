@@ -6,11 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.serializers.reports import AskedOut, BackupIn, BackupOut
+from automation.api.serializers.reports import BackupIn, BackupOut
 from automation.services import backups
 from config.acts.models import Backup
 from config.acts.running import invocations
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.calls import AskedOut
 
 SCOPES = {"GET": "metrics:view", "POST": "actions:execute_standard"}
 

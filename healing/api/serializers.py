@@ -98,12 +98,3 @@ class ScaleIn(serializers.Serializer[Any]):
 
     instances = serializers.IntegerField(required=False, min_value=0, max_value=MOST)
     scale_factor = serializers.FloatField(required=False, min_value=0.01, max_value=100)
-
-
-class AskedOut(serializers.Serializer[Any]):
-    """The call that was asked for; what becomes of it is read there."""
-
-    id = serializers.CharField(source="uid", help_text="Of the invocation.")
-    action = serializers.CharField()
-    status = serializers.CharField()
-    target = serializers.CharField()

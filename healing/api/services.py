@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.doors.api import Collection, IdempotencyKey, View
-from healing.api.serializers import AskedOut, ScaleIn, ServiceIn, ServiceOut, StandingOut
+from config.doors.calls import AskedOut
+from healing.api.serializers import ScaleIn, ServiceIn, ServiceOut, StandingOut
 from healing.enums import Health, ServiceState
 from healing.models import Service
 from healing.services import asking, services, standing

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from automation.models import Report
 from automation.services.backups import TYPES, USUAL_DAYS
-from config.acts.models import Backup, Invocation
+from config.acts.models import Backup
 from config.acts.plugins.reporters import KINDS
 from config.doors.api import ModelSerializer, Moment
 
@@ -88,15 +88,4 @@ class BackupOut(ModelSerializer):
             "restored_at",
             "expires_at",
         ]
-        read_only_fields = fields
-
-
-class AskedOut(ModelSerializer):
-    """The call that was asked for; it runs on its own."""
-
-    id = serializers.CharField(source="uid", read_only=True)
-
-    class Meta:
-        model = Invocation
-        fields = ["id", "action", "summary", "status", "created_at"]
         read_only_fields = fields
