@@ -36,13 +36,22 @@ NOTES = {
 class ServiceForm(DrawsParameters, DeedForm):
     """Asks for the fields of the chosen controller; saving is one call of the service."""
 
-    name = forms.CharField(max_length=64, help_text="What rules and actions call it: lower-case letters, digits, `-`, `_` and `.`.")
+    name = forms.CharField(max_length=64, help_text="What rules and actions call it: lower-case letters, digits, hyphens, underscores and dots.")
     controller = forms.ChoiceField(choices=partial(choices_of, controllers, empty="Choose how it is steered"))
     params = ParametersField(controllers, chosen_by="controller", label="What it needs to know")
 
     class Meta:
         model = Service
         fields = ASKED
+        labels = {
+            "dependencies": "Stands on",
+            "min_instances": "Least instances",
+            "max_instances": "Most instances",
+            "health_kind": "Checked by",
+            "health_target": "Where",
+            "health_expected_status": "Expected status",
+            "health_timeout_seconds": "Time-out (seconds)",
+        }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

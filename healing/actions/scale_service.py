@@ -64,7 +64,7 @@ class ScaleService(Action):
 
     def summary(self, params: Mapping[str, Any]) -> str:
         number = params.get("instances")
-        how = f"to {number}" if number is not None else f"{params.get('scale_factor')} times"
+        how = f"to {number}" if number is not None else f"{params.get('scale_factor'):g} times"
         return f"Scale the service {params['service']} {how}"
 
 
