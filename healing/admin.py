@@ -36,7 +36,7 @@ NOTES = {
 class ServiceForm(DrawsParameters, DeedForm):
     """Asks for the fields of the chosen controller; saving is one call of the service."""
 
-    name = forms.CharField(max_length=64, help_text="What rules and actions call it: lower-case letters, digits, hyphens, underscores and dots.")
+    name = forms.CharField(max_length=64, help_text="What rules and actions call it: lower-case letters, digits, and - _ .")
     controller = forms.ChoiceField(choices=partial(choices_of, controllers, empty="Choose how it is steered"))
     params = ParametersField(controllers, chosen_by="controller", label="What it needs to know")
 
