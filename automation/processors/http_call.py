@@ -69,7 +69,8 @@ def _judged(reply: Reply, *, where: str) -> Outcome:
         )
     if 200 <= reply.status < 300:
         return Done({"status": reply.status, "reply": _read(reply.body)})
-    said = f"{where} answered {reply.status}: {redact.text(reply.body[:300].decode(errors='replace')) or 'nothing more'}"
+    words = redact.text(reply.body[:300].decode(errors="replace")).strip()
+    said = f"{where} answered {reply.status}" + (f": {words}" if words else " without a word.")
     if reply.status == 429:
         raise LimitReached(said, retry_after_seconds=_seconds(reply.headers.get("retry-after", "")))
     if reply.status >= 500 or reply.status in COME_AGAIN:

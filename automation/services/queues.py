@@ -104,7 +104,7 @@ def resume(queue: Queue) -> bool:
 def ensure_default() -> None:
     """After every migration: the queue `default`, unless there ever was one. It only collects until it is told what works it off."""
     if not Queue.objects.filter(slug=DEFAULT).exists():
-        Queue.objects.create(slug=DEFAULT, name="Default")
+        Queue.objects.create(slug=DEFAULT)
 
 
 def policy(queue: Queue) -> Policy:
