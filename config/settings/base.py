@@ -232,6 +232,7 @@ SPECTACULAR_SETTINGS = {
         "Priority": "automation.enums.Priority.choices",
         "ItemRetryStrategy": "automation.enums.RetryStrategy.choices",
         "InvocationStatus": "pending awaiting_approval running waiting completed failed timeout refused cancelled undone".split(),
+        "ServiceState": ["running", "starting", "stopped", "failed", "unknown"],
         "ApprovalStatus": ["pending", "approved", "rejected", "expired"],
         "BatchResultStatus": ["created", "duplicate", "refused"],
     },
