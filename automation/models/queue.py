@@ -16,6 +16,8 @@ class Queue(Row):
 
     Strategy = RetryStrategy
 
+    is_configuration = True  # part of a backup of the configuration, without its secrets
+
     uid = UidField("que_")
     slug = models.SlugField(max_length=48, help_text="Small letters, digits and _, beginning with a letter: conditions use it as a name.")
     name = models.CharField(max_length=120, blank=True, default="", help_text="For people.")

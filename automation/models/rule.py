@@ -13,6 +13,8 @@ from config.kernel.models.base import EncryptedJSONField, Living, Row, UidField
 class Rule(Row):
     """Trigger, optional condition, ordered actions, discipline, mode, owner. An empty owner is `system`."""
 
+    is_configuration = True  # part of a backup of the configuration, without its secrets
+
     uid = UidField("rul_", unique=False)
     name = models.CharField(max_length=120)
     about = models.TextField(blank=True, default="", help_text="What it is for, for whoever finds it firing at night.")

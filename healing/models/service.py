@@ -10,6 +10,8 @@ from healing.enums import Health, HealthKind, ServiceState
 class Service(Row):
     """One thing that runs and can be looked at. Nothing is done to it unless a person has allowed that kind of deed."""
 
+    is_configuration = True  # part of a backup of the configuration, without its secrets
+
     uid = UidField("svc_")
     name = models.CharField(max_length=64, help_text="What rules and actions call it; unique among the living.")
     description = models.CharField(max_length=300, blank=True, default="")

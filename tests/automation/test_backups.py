@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from automation.actions.backup_data import BackupData
+from automation.models import Rule
 from automation.services import backups
 from automation.services.archives import backup_parts, pg_tools
 from config.acts.models import Backup
@@ -183,6 +184,20 @@ def test_the_configuration_is_whole_and_holds_no_secret():
     assert [row["slug"] for row in found["webhooks.source"]] == ["shop"]
     assert found["kernel.option"][0]["name"] == "NOTIFY_WEBHOOK_URL"
     assert {"automation_admin", "automation_viewer"} <= {row["name"] for row in found["auth.group"]}
+
+
+def test_rules_are_in_the_configuration_with_what_they_do_and_without_its_secrets():
+    hook = {"url": "https://example.com/", "headers": {"Authorization": "Bearer hunter2hunter2"}}
+    steps = [
+        {"action": "automation.notify_slack", "params": {"channel": "#ops", "message": "Look"}},
+        {"action": "gone.with_its_app", "params": hook},
+    ]
+    Rule.objects.create(name="Tell", trigger="automation.event", actions=steps)
+    written = parts_of(backups.create(["config"]))["config.json"]
+    [rule] = json.loads(written)["automation.rule"]
+    assert b"hunter2" not in written
+    assert (rule["name"], rule["actions"][0]) == ("Tell", steps[0])
+    assert set(rule["actions"][1]["params"].values()) == {"********"}
 
 
 # --- the archive ------------------------------------------------------------------------------------

@@ -17,7 +17,11 @@ from django.contrib.auth.models import Group
 from django.db import connection, models
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
+from automation.models import Queue, Rule
+from automation.services import queues
 from automation.services.archives import pg_tools
+from config.acts.plugins.actions import actions
+from config.acts.running import forms
 from config.kernel.flow.errors import Conflict, InvalidInput, PermanentError
 from config.kernel.language import json_text
 from config.kernel.models.base import Encrypted
@@ -162,8 +166,18 @@ def _plain(row: models.Model) -> dict[str, Any]:
     found = {field.name: _value(row, field) for field in fields}
     if isinstance(row, Group):
         found["permissions"] = sorted(row.permissions.values_list("codename", flat=True))
+    if isinstance(row, Queue):
+        found["parameters"] = queues.shown_parameters(row)
+    if isinstance(row, Rule):
+        found["actions"] = [_step(step) for step in row.steps]
     safe: Mapping[str, Any] = redact.data(found)
     return {name: _without_credentials(value) for name, value in safe.items()}
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    """An action of a rule, its secret parameters masked."""
+    action = actions.all().get(str(step.get("action", "")))
+    return {**step, "params": forms.masked(action.Parameters if action else None, step.get("params") or {})}
 
 
 def _value(row: models.Model, field: Any) -> Any:
