@@ -13,12 +13,13 @@ class AutomationConfig(AppConfig):
 
     def ready(self) -> None:
         """Have the queue `default` made; contribute to reports, and to mails that take one along."""
-        from automation.services.reporting import report_files, report_parts
+        from automation.services.reporting import report_files, report_parts, rule_parts
         from config.acts.plugins.reporters import Reporter, reporters
         from config.kernel.plugins.contracts import attachers
 
         post_migrate.connect(make_default_queue, sender=self, dispatch_uid="automation.make_default_queue")
         reporters.register("automation.system", Reporter("system", report_parts.system))
+        reporters.register("automation.rules", Reporter("automation", rule_parts.rules, 50))
         reporters.register("automation.actions", Reporter("automation", report_parts.automation))
         attachers.register("automation.report", report_files.attached)
 

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from automation.actions.generate_report import GenerateReport
-from automation.models import Report
+from automation.models import Execution, Report
 from automation.services import reports
 from automation.services.reporting import report_files
 from config.acts.models import Invocation
@@ -64,6 +64,8 @@ def busy():
     EventFactory()
     for status in ("completed", "completed", "failed", "pending"):
         call_of(status)
+    for status in ("completed", "completed", "timeout", "skipped", "running"):
+        Execution.objects.create(name="Scale up", source="threshold", status=status)
     notifications.notify("Look")
     return Period(clock.now() - timedelta(hours=24), clock.now() + timedelta(seconds=1))
 
@@ -86,6 +88,9 @@ def test_totals_are_those_of_sql(busy):
         ("events", "kernel_event", ""),
         ("notifications", "kernel_notification", ""),
         ("audit_records", "kernel_auditrecord", ""),
+        ("executions", "automation_execution", ""),
+        ("executions_completed", "automation_execution", "AND status = 'completed'"),
+        ("executions_failed", "automation_execution", "AND status IN ('failed', 'timeout')"),
         ("invocations", "acts_invocation", ""),
         ("invocations_failed", "acts_invocation", "AND status IN ('failed', 'timeout', 'refused')"),
     ):
@@ -96,10 +101,12 @@ def test_totals_are_those_of_sql(busy):
 
 def test_a_chart_adds_up_to_its_total(busy):
     report, _ = reports.generate(["webhooks", "automation"])
-    for part, name in zip(report.content["parts"], ("deliveries", "invocations"), strict=True):
+    totals = {"Webhooks": "deliveries", "Rules": "executions", "Actions": "invocations"}
+    for part in report.content["parts"]:
         [chart] = part["charts"]
-        assert sum(sum(amounts) for amounts in chart["parts"].values()) == figures(report, part["type"])[name] > 0
+        assert sum(sum(amounts) for amounts in chart["parts"].values()) == figures(report, part["type"])[totals.pop(part["title"])] > 0
         assert {len(amounts) for amounts in chart["parts"].values()} == {len(chart["labels"])}
+    assert totals == {}
 
 
 @pytest.mark.parametrize(("hours", "step", "columns"), [(24, "hour", 25), (240, "day", 11)])

@@ -20,7 +20,7 @@ MINUTES_DAYS = 7
 
 def system(period: Period) -> Part:
     """Events, messages, the record of changes, how the components stand now, and what was measured."""
-    events, messages = _within(Event, period), _within(Notification, period)
+    events, messages = within(Event, period), within(Notification, period)
     by_status: Any = dict(messages.order_by().values_list("status").annotate(Count("pk")))
     figures = [
         Figure("events", "Events", events.count()),
@@ -29,18 +29,18 @@ def system(period: Period) -> Part:
         Figure("notifications", "Messages to people", sum(by_status.values())),
         Figure("notifications_sent", "Messages sent", by_status.get("sent", 0)),
         Figure("notifications_failed", "Messages that failed", by_status.get("failed", 0)),
-        Figure("audit_records", "Changes and accesses on record", _within(AuditRecord, period).count()),
+        Figure("audit_records", "Changes and accesses on record", within(AuditRecord, period).count()),
     ]
     components = [[one.key, one.status, one.detail[:200]] for one in Component.objects.order_by("key")]
     types: Any = events.order_by().values_list("type").annotate(number=Count("pk")).order_by("-number", "type")[:MOST]
     tables = [Table("Components now", ["Component", "State", "Detail"], components)] if components else []
     tables += [Table("Events by type", ["Type", "Events"], [list(row) for row in types])] if types else []
-    return Part("System", figures, [_over_time("Events", events, period)], [*tables, *_measured(period)])
+    return Part("System", figures, [over_time("Events", events, period)], [*tables, *_measured(period)])
 
 
 def automation(period: Period) -> Part:
     """Calls of actions by what became of them, approvals and backups."""
-    calls = _within(Invocation, period)
+    calls = within(Invocation, period)
     counts = calls.aggregate(
         total=Count("pk"),
         completed=Count("pk", filter=Q(status__in=(STATUS.COMPLETED, STATUS.UNDONE))),
@@ -48,7 +48,7 @@ def automation(period: Period) -> Part:
         seconds=Avg("run_seconds", filter=Q(ended_at__isnull=False)),
     )
     ended = counts["completed"] + counts["failed"]
-    asked = _within(Approval, period)
+    asked = within(Approval, period)
     figures = [
         Figure("invocations", "Actions asked for", counts["total"]),
         Figure("invocations_completed", "Actions completed", counts["completed"]),
@@ -57,7 +57,7 @@ def automation(period: Period) -> Part:
         Figure("invocations_run_seconds", "Mean time of an action", counts["seconds"], "s"),
         Figure("approvals", "Approvals asked for", asked.count()),
         Figure("approvals_granted", "Approvals granted", asked.filter(status=Approval.Status.APPROVED).count()),
-        Figure("backups", "Backups of data", _within(Backup, period).filter(kind=Backup.Kind.DATA).count()),
+        Figure("backups", "Backups of data", within(Backup, period).filter(kind=Backup.Kind.DATA).count()),
     ]
     by_action: Any = (
         calls.order_by()
@@ -71,15 +71,16 @@ def automation(period: Period) -> Part:
     tables = [Table("By action", ["Action", "Asked for", "Failed", "Mean seconds"], rows)] if rows else []
     parts = {"ok": Q(status__in=(STATUS.COMPLETED, STATUS.UNDONE)), "bad": Q(status__in=ENDED_BADLY), "held": Q(status__in=Invocation.OPEN)}
     words = {"ok": "completed", "bad": "failed", "held": "open"}
-    return Part("Actions", figures, [_over_time("Actions", calls, period, parts, words)], tables)
+    return Part("Actions", figures, [over_time("Actions", calls, period, parts, words)], tables)
 
 
-def _within(model: Any, period: Period) -> "QuerySet[Any]":
+def within(model: Any, period: Period) -> "QuerySet[Any]":
+    """The rows made within the period."""
     rows: QuerySet[Any] = model.objects.filter(created_at__gte=period.since, created_at__lt=period.until)
     return rows
 
 
-def _over_time(
+def over_time(
     title: str, rows: "QuerySet[Any]", period: Period, parts: dict[str, Q] | None = None, words: dict[str, str] | None = None
 ) -> Chart:
     """How many rows each hour or day had, cut into `parts` (tone → which rows)."""
