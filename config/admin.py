@@ -13,10 +13,13 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from django_celery_results.admin import TaskResultAdmin
 from django_celery_results.models import GroupResult, TaskResult
 
+from config.acts.models import Approval, Invocation, Slot
+from config.acts.running import approvals, invocations
 from config.doors.admin import BaseAdmin, ReadOnlyAdmin, deed
 from config.kernel.desk import options, permissions, tokens
 from config.kernel.flow import events
 from config.kernel.flow.errors import StewardError
+from config.kernel.language import json_text
 from config.kernel.models import (
     ApiToken,
     AuditRecord,
@@ -174,6 +177,62 @@ class InnerAdmin(ReadOnlyAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [field.name for field in self.model._meta.fields if field.name in {"body", "digest", "token"}]
+
+
+@admin.register(Invocation)
+class InvocationAdmin(ReadOnlyAdmin):
+    """Calls of actions; what is secret in their parameters is masked."""
+
+    view_scope = "workflows:view"
+    list_display = ["short_uid", "action", "summary", "status", "owner", "caller", "attempts", "created_at", "ended_at"]
+    list_filter = ["status", "action", "created_at"]
+    search_fields = ["=uid", "=caller", "=correlation_id"]
+    exclude = ["params"]
+    readonly_fields = ["shown_params"]
+    actions = [deed("Cancel", invocations.cancel, scope=permissions.ALL)]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).defer("params")
+
+    @admin.display(description="parameters")
+    def shown_params(self, row: Invocation) -> str:
+        """Masked."""
+        return json_text.write(invocations.masked(row)).decode()
+
+
+def _answering(is_approved: bool) -> Any:
+    def answer(page: BaseAdmin, request: HttpRequest, chosen: QuerySet[Approval]) -> None:
+        for row in chosen:
+            try:
+                approvals.decide(row, user=request.user, is_approved=is_approved, note="in the administration")
+                page.message_user(request, f"{'Approved' if is_approved else 'Rejected'}: {row.question}", messages.SUCCESS)
+            except StewardError as refusal:
+                page.message_user(request, refusal.message, messages.WARNING)
+
+    answer.__name__ = "approve" if is_approved else "reject"
+    answer.short_description = "Approve" if is_approved else "Reject"  # type: ignore[attr-defined]
+    answer.scope = "workflows:view"  # type: ignore[attr-defined]  # the deed asks for what each question names
+    return answer
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    """Questions and their answers."""
+
+    view_scope = "workflows:view"
+    list_display = ["short_uid", "question", "subject", "scope", "status", "expires_at", "decided_by"]
+    list_filter = ["status", "scope"]
+    search_fields = ["=uid", "=subject"]
+    actions = [_answering(True), _answering(False)]
+
+
+@admin.register(Slot)
+class SlotAdmin(ReadOnlyAdmin):
+    """Who holds a place among those that may run at once."""
+
+    list_display = ["pool", "number", "held_for", "holder", "since", "until"]
+    list_filter = ["pool"]
+    exclude = ["token"]
 
 
 class OptionForm(forms.ModelForm):  # type: ignore[type-arg]

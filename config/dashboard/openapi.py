@@ -37,6 +37,8 @@ TAGS: Mapping[str, str] = {
     "reports": "What was counted over a period, as numbers, HTML or JSON.",
     "backups": "Archives of data: made, listed, verified. They are restored by command.",
     "public-keys": "For receivers, without a token: the keys that ed25519 signatures are verified with.",
+    "actions": "What can be done: every action with its parameters, and every call with what became of it.",
+    "approvals": "What waits for a person's yes or no, and answering.",
     "operation": "For machines that watch this one, without a login.",
     "compatibility": "The addresses and shapes that the requirements print, kept exactly. New programs use `/api/v1`.",
 }

@@ -84,6 +84,11 @@ class Invocation(Leasable, Row):
     def __str__(self) -> str:
         return f"{self.action} {self.uid}"
 
+    @property
+    def run_milliseconds(self) -> float:
+        """For pages."""
+        return self.run_seconds * 1000
+
 
 class Slot(models.Model):
     """Room for one running thing of a kind over all processes; held until `until`, so a killed holder leaks none."""
