@@ -85,7 +85,7 @@ class CallIn(serializers.Serializer[Any]):
     timeout_seconds = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0.001, max_value=86400)
 
 
-class ReasonIn(serializers.Serializer[Any]):
+class CancelIn(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
@@ -214,10 +214,10 @@ class CancelInvocation(View):
     scope = RUN
     schema_tags = ["actions"]
 
-    @extend_schema(request=ReasonIn, responses={202: InvocationDetail}, summary="Cancel a call")
+    @extend_schema(request=CancelIn, responses={202: InvocationDetail}, summary="Cancel a call")
     def post(self, request: Request, uid: str) -> Response:
         """At once where it waits; where it runs its process is stopped, and it is `cancelled` when that is done."""
-        given = ReasonIn(data=request.data)
+        given = CancelIn(data=request.data)
         given.is_valid(raise_exception=True)
         row = invocations.find(uid)
         ensure_may_touch(request, row)

@@ -113,12 +113,12 @@ def test_old_redis_is_refused(redis_of):
 
 
 def test_queues_are_counted_and_active_tasks_named(redis_of, monkeypatch):
-    redis_of("7.2.4", default=7, deliveries=0)
+    redis_of("7.2.4", default=7, deliveries=0, actions=0)
     active = {"celery@here": [{"name": "kernel.work", "args": ["kernel.route"]}]}
     inspect = SimpleNamespace(inspect=lambda timeout: SimpleNamespace(active=lambda: active))
     monkeypatch.setattr(examination, "get_current_app", lambda: SimpleNamespace(control=inspect))
     found = by_name("celery")
-    assert found["queues"].detail == "default 7, deliveries 0"
+    assert found["queues"].detail == "default 7, deliveries 0, actions 0"
     assert found["active tasks"].detail == "kernel.work['kernel.route'] on celery@here"
 
 

@@ -159,7 +159,7 @@ def test_database_that_was_away_is_told_afterwards_once(parts, time_machine):
 
 def test_no_worker_for_thirty_seconds_is_critical(time_machine):
     time_machine.move_to("2026-01-31T12:00:00Z", tick=False)
-    heartbeat.Heartbeat("celery@here", ["default", "deliveries"]).beat()
+    heartbeat.Heartbeat("celery@here", ["default", "deliveries", "actions"]).beat()
     states = []
     for _ in range(2):
         states.append(kernel_probes.celery().status)

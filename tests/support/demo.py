@@ -40,6 +40,7 @@ def filled(house: Stack) -> Iterator[None]:
         _do(house, f"/api/v1/webhooks/endpoints/{made}/replays", {"since": "2020-01-01T00:00:00Z"})
         _settle(house)
         _services(house, good)
+        _actions(house)
         yield
 
 
@@ -78,6 +79,34 @@ def _push(house: Stack, name: str, payload: dict[str, Any]) -> None:
     signature = "sha256=" + hmac.new(GITHUB_SECRET, body, hashlib.sha256).hexdigest()
     headers = {"X-GitHub-Event": name, "X-GitHub-Delivery": f"demo-{name}", "X-Hub-Signature-256": signature, "Authorization": ""}
     _do(house, "/api/v1/webhooks/github", body, headers=headers)
+
+
+CALLS = """
+import tempfile
+from config.acts.running import approvals, invocations
+made = tempfile.mkdtemp()
+for action, params, owner, caller, more in (
+    ("acting.echo", {"text": "hello", "secret": "hunter2"}, "admin", "api", {}),
+    ("acting.undoable", {"file": f"{made}/file"}, "system", "execution:exe_demo", {}),
+    ("acting.fail", {"how": "failed"}, "system", "execution:exe_demo", {}),
+    ("acting.wait", {"seconds": 86400}, "system", "run:run_demo", {}),
+    ("acting.busy", {"file": f"{made}/busy"}, "system", "command", {"timeout_seconds": 1}),
+    ("acting.critical", {}, "system", "execution:exe_demo", {"is_automatic": True}),
+):
+    invocations.call(action, params, owner=owner, caller=caller, **more)
+asked = {"scope": "workflows:execute", "asked_by": "run:run_demo"}
+approvals.ask("run:run_demo", question="Deploy version 2 to all?", detail={"version": 2}, **asked)
+said = approvals.ask("run:run_old", question="Deploy version 1 to all?", **asked)
+from django.contrib.auth.models import User
+approvals.decide(said, user=User.objects.get(username="admin"), is_approved=False, note="Not before the holidays.")
+"""
+
+
+def _actions(house: Stack) -> None:
+    """Calls in every state, and questions that wait."""
+    house.manage("shell", "-v", "0", "-c", CALLS)
+    busy = "/api/v1/automation/invocations?status=pending&status=running"
+    until(lambda: house.call(busy).json()["count"] == 0, seconds=60, what="the end of every call")
 
 
 def _settle(house: Stack) -> None:

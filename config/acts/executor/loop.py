@@ -19,7 +19,7 @@ from config.acts.executor.threads import Threads
 from config.acts.models import Invocation
 from config.acts.plugins.actions import Action, Call, actions
 from config.acts.running import invocations, slots
-from config.acts.running.runner import Runner
+from config.acts.running.runner import Answer, Runner
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, leases
 from config.kernel.flow.errors import TemporaryError, capture
@@ -62,7 +62,6 @@ class Flight:
 
     job: Job
     is_inline: bool
-    began: float = 0.0
     stop: str = ""
 
 
@@ -177,7 +176,7 @@ class Loop:
     # --- run --------------------------------------------------------------------------------------
 
     def _run_inline(self, flight: Flight, action: Action) -> None:
-        began = flight.began = time.monotonic()
+        began = time.monotonic()
         job, result = flight.job, Result("crashed", message="The call could not be made; the log of the worker says why.")
         limits = performing.statements_end_after(job.timeout_seconds)
         with capture("action.not_run", invocation=job.uid), context.using(**_context(job)), limits:
@@ -185,11 +184,10 @@ class Loop:
         self.landed.put((flight, replace(result, seconds=time.monotonic() - began)))
 
     def _run_child(self, flight: Flight) -> None:
-        began = flight.began = time.monotonic()
         job, result = flight.job, Result("temporary", code="no_runner", message="No process could be started for it; see the worker's log.")
         with capture("action.not_run", invocation=job.uid):
             result = self._through_runner(flight)
-        self.landed.put((flight, replace(result, seconds=time.monotonic() - began)))
+        self.landed.put((flight, result))
 
     def _through_runner(self, flight: Flight) -> Result:
         job = flight.job
@@ -205,15 +203,18 @@ class Loop:
             answer = self.runner.run(words, seconds=job.timeout_seconds, must_stop=lambda: flight.stop)
         except TemporaryError as error:
             return Result("temporary", code=error.code, message=error.message)
+        return replace(self._result(flight, answer), log=answer.log, seconds=answer.seconds)
+
+    def _result(self, flight: Flight, answer: Answer) -> Result:
         if answer.kind == "answered":
-            return replace(Result(**(answer.body or {})), log=answer.log)
+            return Result(**(answer.body or {}))
         if answer.kind == "timeout":
-            return Result("timeout", code="timeout", message=f"Stopped after {job.timeout_seconds:g} s.", log=answer.log)
+            return Result("timeout", code="timeout", message=f"Stopped after {flight.job.timeout_seconds:g} s.")
         if answer.kind == "loud":
-            return Result("failed", code="resource_limit", message="It printed more than 8 MB and was stopped.", log=answer.log)
+            return Result("failed", code="resource_limit", message="It printed more than 8 MB and was stopped.")
         if answer.kind == "cancelled":
-            return replace(STOPPED.get(flight.stop) or Result("cancelled", message=flight.stop), log=answer.log)
-        return Result("crashed", message="The process that ran it ended before it answered.", log=answer.log)
+            return STOPPED.get(flight.stop) or Result("cancelled", message=flight.stop)
+        return Result("crashed", message="The process that ran it ended before it answered.")
 
     # --- keep and end -----------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class Answer:
     kind: str
     body: dict[str, Any] | None = None
     log: str = ""
+    seconds: float = 0.0
 
 
 @dataclass
@@ -69,15 +70,17 @@ class Runner:
     def run(self, call: Mapping[str, Any], *, seconds: float, must_stop: Callable[[], str]) -> Answer:
         """Have a child do it. `must_stop` is asked several times a second and answers why, or "" to go on. Raises TemporaryError."""
         child = self._child()
-        watch = _Watch(child, time.monotonic() + seconds, must_stop)
+        began = time.monotonic()  # making a child is not the action's time
+        watch = _Watch(child, began + seconds, must_stop)
         kind, body = watch.until_the_end(orjson.dumps(call))
+        took = time.monotonic() - began
         if kind == "answered" and not (body or {}).pop("is_spent", False):
             self._keep(child)
         else:
             self._end(child)
             watch.drain()
             child.close()
-        return Answer(kind, body, bytes(watch.log).decode("utf-8", "replace"))
+        return Answer(kind, body, bytes(watch.log).decode("utf-8", "replace"), took)
 
     def beat(self, until: float | None) -> None:
         """Our leases hold until this moment of the monotonic clock (None: we have none); after it the guardian ends all children."""

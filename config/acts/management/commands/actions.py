@@ -105,7 +105,9 @@ class Command(DeedCommand):
             },
         ),
         "result": Deed("One call and what became of it.", lambda given: whole(invocations.find(given["id"])), ID),
-        "cancel": Deed("End a call, at once or as soon as its process is stopped.", cancel, {**ID, "--reason": {"default": ""}}),
+        "cancel": Deed(
+            "End a call, at once or as soon as its process is stopped.", cancel, {**ID, "--reason": {"default": "", "help": "Why."}}
+        ),
         "undo": Deed("Take back what a completed call did.", undo, {**ID, **OWNER}),
         "slots": Deed("Who holds a slot now.", held, {"--pool": {"default": "actions", "help": "`actions` or `executions`."}}),
     }

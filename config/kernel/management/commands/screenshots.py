@@ -88,7 +88,7 @@ def _house(url: str) -> Iterator[tuple[str, str]]:
 
     with (
         tempfile.TemporaryDirectory(prefix="steward-screenshots-") as folder,
-        stack.installation(Path(folder)) as house,
+        stack.installation(Path(folder), STEWARD_APPS="tests.support.acting") as house,
         demo.filled(house),
     ):
         yield house.url, house.environ["ADMIN_PASSWORD"]
