@@ -20,21 +20,18 @@ print(invocations.undo(invocations.find({uid!r}), owner="system", caller="comman
 POOL = """
 import json
 from celery import current_app
-found = current_app.control.inspect(timeout=3).stats() or {{}}
+found = current_app.control.inspect(timeout=3).stats() or {}
 print(json.dumps([len(one["pool"]["processes"]) for name, one in found.items() if name.startswith("default-")]))
 """
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    """With four processes for actions' own playground, where there are workers of their own."""
+    """Where there are workers of their own: with a pool of four."""
     with stack.installation(tmp_path_factory.mktemp("house")) as found:
         if "worker" in found.commands:
             found.commands = {**found.commands, "worker": ["worker", "--concurrency", "4"]}
             found.restart("worker")
-            if "actions" not in found.commands:
-                found.commands = {**found.commands, "actions": ["worker", "--queue", "actions"]}
-                found.start("actions")
             until(lambda: pool(found) == [4], seconds=60, what="the pool of four")
         yield found
 
@@ -67,19 +64,9 @@ def analysed(house):
     return house.rows("SELECT last_analyze FROM pg_stat_user_tables WHERE relname = 'kernel_event'")
 
 
-def test_recovery_runs_its_parts_in_order_and_keeps_each_result(house):
-    given = {"recovery_actions": ["clear_error_queues", "reset_connections"]}
-    row = ended(house, "automation.optimize_performance", given)
-    assert row["status"] == "completed", row
-    results = json.loads(row["output"])["results"]
-    assert [(one["name"], one["status"]) for one in results] == [("clear_error_queues", "completed"), ("reset_connections", "completed")]
-    order = house.rows("SELECT action, status FROM acts_invocation WHERE caller = %s ORDER BY started_at", f"invocation:{row['uid']}")
-    assert order == [("automation.clear_error_queues", "completed"), ("automation.reset_connections", "completed")]
-
-
 def pool(house):
     """The size of each pool of the queue default, as `celery inspect stats` says."""
-    return json.loads(house.manage("shell", "-v", "0", "-c", POOL.replace("{{}}", "{}")).strip().splitlines()[-1])
+    return json.loads(house.manage("shell", "-v", "0", "-c", POOL).strip().splitlines()[-1])
 
 
 def ended(house, action, params):
