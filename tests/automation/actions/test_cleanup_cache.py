@@ -154,15 +154,13 @@ def test_wrong_parameters_are_refused_by_name(params, named):
 
 # --- Redis ------------------------------------------------------------------------------------
 
-needs_redis = pytest.mark.skipif(not os.environ.get("REDIS_URL"), reason="the stand has no Redis; the stand `servers` runs it")
-
 
 def age_key(client, name, hours):
     """The same value, last asked for so long ago."""
     client.restore(name, 0, client.dump(name), replace=True, idletime=int(hours * 3600))
 
 
-@needs_redis
+@pytest.mark.usefixtures("real_redis")
 def test_keys_of_the_cache_that_nobody_asked_for_go():
     with redis_client() as client:
         cache.set("old", "x" * 5000)
@@ -178,7 +176,7 @@ def test_keys_of_the_cache_that_nobody_asked_for_go():
         assert client.delete("g-test-queue", "steward:nudge:g-test") == 2, "what is not of the cache stays"
 
 
-@needs_redis
+@pytest.mark.usefixtures("real_redis")
 def test_where_redis_keeps_no_times_nothing_goes_and_the_reason_is_told():
     with redis_client() as client:
         cache.set("one", 1)

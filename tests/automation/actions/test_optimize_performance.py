@@ -1,7 +1,5 @@
 """What tuning does to the database and the cache, seen from outside."""
 
-import os
-
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -55,12 +53,8 @@ def test_a_target_that_is_not_configured_makes_it_no_success(settings):
     assert "Done: database" in failed.message
 
 
-@pytest.mark.parametrize("stand", ["redis"] if os.environ.get("REDIS_URL") else ["none"])
-def test_the_cache_loses_what_nobody_asks_for(stand, settings):
-    if stand == "none":
-        settings.REDIS_URL = ""
-        assert tuning.tune("cache")["status"] == "not_configured"
-        return
+@pytest.mark.usefixtures("real_redis")
+def test_the_cache_loses_what_nobody_asks_for():
     cache.set("g-old", "x")
     with redis_client() as client:
         name = cache.make_key("g-old")
