@@ -22,6 +22,6 @@ def test_every_name_of_the_requirements_is_there():
     assert set(ALIASES) == {*wanted.split(), "SCALE_INFRASTRUCTURE", "NOTIFY_SLACK"}
 
 
-@pytest.mark.parametrize("member", ["CLEANUP_CACHE", "SCALE_RESOURCES", "OPTIMIZE_PERFORMANCE", "SCALE_INFRASTRUCTURE"])
+@pytest.mark.parametrize("member", list(AutomationAction), ids=lambda member: member.name)
 def test_its_action_is_registered(member):
-    assert AutomationAction[member].value in actions.all()
+    assert member.value in actions.all()

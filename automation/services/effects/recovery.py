@@ -33,4 +33,4 @@ def restart(names: Sequence[str], call: Call) -> Outcome:
         return Waiting(found.resume_at, {**found.state, "services": wanted})
     if all(one.is_done for one in found):
         return Done({"services": [one.as_json() for one in found]})
-    return Failed("not_all_restarted", chain.failure(found))
+    return Failed("not_all_restarted", chain.failure(found), {"services": [one.as_json() for one in found]})

@@ -46,7 +46,7 @@ def outcome_of(results: Sequence[Mapping[str, Any]]) -> Outcome:
     if all(one["status"] == "not_configured" for one in results):
         return NotConfigured(sentences)
     done = ", ".join(one["name"] for one in results if one not in wrong)
-    return Failed("not_all_done", f"Done: {done or 'nothing'}. Not done: {sentences}")
+    return Failed("not_all_done", f"Done: {done or 'nothing'}. Not done: {sentences}", {"results": list(results)})
 
 
 def _database() -> Outcome:

@@ -48,7 +48,7 @@ def judge(job: Job, result: Result, *, effect: str, policy: backoff.Policy, now:
     if _again(job, result, effect) and (delay := backoff.delay_seconds(policy, job.attempt, chance)) is not None:
         due_at = now + timedelta(seconds=max(delay, result.retry_after or 0))
         return End(job, result, Status.PENDING, due_at=due_at, state=job.state, **why)
-    return End(job, result, _status(result.kind), **why)
+    return End(job, result, _status(result.kind), output=result.output or None, **why)
 
 
 def _again(job: Job, result: Result, effect: str) -> bool:

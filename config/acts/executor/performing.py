@@ -65,7 +65,8 @@ def _result(outcome: Outcome) -> Result:
         waiting = Result("waiting", state=_as_json(outcome.state), resume_at=clock.text(outcome.resume_at))
         return _capped(outcome.state, "state") or waiting
     if isinstance(outcome, Failed):
-        return Result("failed", code=outcome.code[:40], message=redact.text(outcome.message))
+        failed = Result("failed", code=outcome.code[:40], message=redact.text(outcome.message), output=_as_json(outcome.output))
+        return _capped(outcome.output, "output") or failed
     if isinstance(outcome, Refused):
         return Result("refused", code="refused", message=redact.text(outcome.reason))
     if isinstance(outcome, NotConfigured):

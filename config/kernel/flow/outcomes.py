@@ -23,10 +23,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Failed:
-    """It was tried and did not work. `code` is a fixed word, `message` a sentence."""
+    """It was tried and did not work. `code` is a fixed word, `message` a sentence, `output` what was reached all the same."""
 
     code: str
     message: str
+    output: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

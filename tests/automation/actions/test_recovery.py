@@ -98,6 +98,7 @@ def test_a_service_that_may_not_be_restarted_fails_it_and_the_others_go_on(done)
     assert (row.status, row.error_code, done) == ("failed", "not_all_restarted", ["one", "three"])
     assert "2 of 3" in row.error_message
     assert "forbidden may not be restarted" in row.error_message
+    assert [one["status"] for one in row.output["services"]] == ["completed", "refused", "completed"]
 
 
 def test_the_three_recovery_actions_run_in_the_order_given_and_each_result_is_kept(done):
@@ -117,6 +118,8 @@ def test_a_part_that_did_not_work_is_no_success_and_the_rest_is_done(done):
     assert (row.status, row.error_code, done) == ("failed", "not_all_done", ["reset"])
     assert "RECOVERY_SERVICES" in row.error_message
     assert "Done: reset_connections" in row.error_message
+    kept = [(one["name"], one["status"]) for one in row.output["results"]]
+    assert kept == [("restart_services", "failed"), ("reset_connections", "completed")]
 
 
 def test_what_was_tuned_is_not_tuned_again_while_recovery_goes_on(done, monkeypatch):
