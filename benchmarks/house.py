@@ -29,6 +29,7 @@ COMMANDS = {
     "web": ["web"],
     "worker": ["worker", "--concurrency", "2"],
     **{f"deliveries-{number}": ["worker", "--queue", "deliveries"] for number in range(1, 5)},
+    "actions": ["worker", "--queue", "actions"],
     "beat": ["beat"],
 }
 # What is left out of the measurement: the limits that exist to keep a single sender from doing this. They are asked all the same.

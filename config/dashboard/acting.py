@@ -13,6 +13,7 @@ from config.dashboard.acting_api import RUN, SEE, ensure_may_touch
 from config.kernel.desk import options, permissions
 from config.kernel.plugins.contracts import Found, Page, Panel, finders, panels
 from config.kernel.plugins.contracts import pages as navigation
+from config.kernel.wire import redact
 from config.look import pages
 
 GROUP = "Automation"
@@ -141,6 +142,7 @@ def call_detail(request: HttpRequest, uid: str) -> HttpResponse:
         "call": row,
         "action": action,
         "params": invocations.masked(row),
+        "output": redact.data(row.output),
         "undo": undo,
         "question": Approval.objects.filter(subject=f"invocation:{row.uid}").first(),
         "may_cancel": may and row.status in Invocation.OPEN and row.cancel_asked_at is None,

@@ -15,6 +15,7 @@ from config.acts.running import approvals, forms, invocations
 from config.doors.api import Collection, IdempotencyKey, ModelSerializer, View
 from config.kernel.desk import permissions
 from config.kernel.flow.errors import Conflict
+from config.kernel.wire import redact
 
 SEE, RUN = "workflows:view", "actions:execute_standard"
 
@@ -67,7 +68,7 @@ class InvocationDetail(InvocationOut):
     """All of it; secrets among the parameters are masked."""
 
     params = serializers.SerializerMethodField()
-    output = serializers.JSONField(read_only=True, allow_null=True)
+    output = serializers.SerializerMethodField()
 
     class Meta(InvocationOut.Meta):
         fields = [*InvocationOut.Meta.fields, "timeout_seconds", "holder", "params", "output", "log"]
@@ -75,6 +76,11 @@ class InvocationDetail(InvocationOut):
     def get_params(self, row: Invocation) -> dict[str, Any]:
         """Masked."""
         return invocations.masked(row)
+
+    def get_output(self, row: Invocation) -> dict[str, Any] | None:
+        """What has a telling name or look is masked here, too."""
+        found: dict[str, Any] | None = redact.data(row.output)
+        return found
 
 
 class CallIn(serializers.Serializer[Any]):

@@ -72,6 +72,8 @@ def test_secrets_are_never_shown(api, admin_client):
     row = invocations.call("acting.echo", {"secret": "hunter2"}, owner="system", caller="test")
     shown = api.get(f"{CALLS}/{row.uid}").json()
     assert shown["params"]["secret"] == "********"
+    Invocation.objects.filter(pk=row.pk).update(status="completed", output={"secret": "hunter2", "text": "kept"})
+    assert api.get(f"{CALLS}/{row.uid}").json()["output"] == {"secret": "********", "text": "kept"}
     for page in (f"/calls/{row.uid}", "/calls", f"/admin/acts/invocation/{row.pk}/change/", "/calls?export=json"):
         answer = admin_client.get(page)
         assert answer.status_code == 200

@@ -25,7 +25,7 @@ def house(tmp_path_factory):
         port = servers.free_port()
         found.commands = {**found.commands, second: found.commands[first]}
         found.start(second, PORT=str(port))
-        until(lambda: answers(port) if second == "up2" else len(workers(found)) == 3, seconds=90, what="the second worker's start")
+        until(lambda: answers(port) if second == "up2" else len(workers(found)) == 2, seconds=90, what="the second worker's start")
         yield found
 
 
@@ -35,7 +35,7 @@ def senders(house):
 
 def workers(house):
     """The leases that live workers keep."""
-    return house.rows("SELECT name FROM kernel_lease WHERE name LIKE 'worker:%%'")
+    return house.rows("SELECT name FROM kernel_lease WHERE name LIKE 'worker:deliveries:%%'")
 
 
 def answers(port):

@@ -17,6 +17,7 @@ from config.acts.running import invocations, slots
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.limits import backoff
 from config.kernel.watch import metrics
+from config.kernel.wire import redact
 
 Status = Invocation.Status
 ONE_TRY = backoff.Policy(max_attempts=1)
@@ -70,7 +71,7 @@ def _values(end: End, now: datetime) -> dict[str, Any]:
         "run_seconds": end.job.run_seconds + end.result.seconds,
         "output": end.output,
         "state": end.state,
-        "log": _storable(end.result.log[-LOG_CHARACTERS:]),
+        "log": _storable(redact.text(end.result.log[-LOG_CHARACTERS:])) if end.result.log else "",
         "error_code": end.error_code,
         "error_message": _storable(end.error_message),
     }
