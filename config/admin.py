@@ -38,6 +38,7 @@ from config.kernel.models import (
     Tally,
 )
 from config.kernel.watch import audit, notifications
+from config.kernel.wire import redact
 
 for taken_over in (User, Group, PeriodicTask, CrontabSchedule, IntervalSchedule, ClockedSchedule, SolarSchedule, TaskResult, GroupResult):
     admin.site.unregister(taken_over)
@@ -187,8 +188,8 @@ class InvocationAdmin(ReadOnlyAdmin):
     list_display = ["short_uid", "action", "summary", "status", "owner", "caller", "attempts", "created_at", "ended_at"]
     list_filter = ["status", "action", "created_at"]
     search_fields = ["=uid", "=caller", "=correlation_id"]
-    exclude = ["params"]
-    readonly_fields = ["shown_params"]
+    exclude = ["params", "output", "state"]
+    readonly_fields = ["shown_params", "shown_output"]
     actions = [deed("Cancel", invocations.cancel, scope=permissions.ALL)]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -198,6 +199,11 @@ class InvocationAdmin(ReadOnlyAdmin):
     def shown_params(self, row: Invocation) -> str:
         """Masked."""
         return json_text.write(invocations.masked(row)).decode()
+
+    @admin.display(description="output")
+    def shown_output(self, row: Invocation) -> str:
+        """What has a telling name or look is masked."""
+        return json_text.write(redact.data(row.output)).decode()
 
 
 def _answering(is_approved: bool) -> Any:

@@ -17,7 +17,8 @@ SPELT = {"github": "GitHub", "api": "API", "sqlite": "SQLite", "postgresql": "Po
 TONES = {
     "ok": "healthy delivered accepted sent active closed completed enabled success ok resolved routed done good valid applied approved",
     "bad": "critical dead rejected failed error bad open invalid blocked firing refused expired blocked_url timeout",
-    "held": "warning paused retrying held half_open duplicate degraded due high waiting unrouted pending_approval awaiting_approval suppressed",
+    "held": "warning paused retrying held half_open duplicate degraded due high waiting unrouted suppressed"
+    " pending_approval awaiting_approval",
     "info": "sending processing pending running queued info normal started",
 }
 _TONE_OF = {word: tone for tone, words in TONES.items() for word in words.split()}

@@ -6,12 +6,15 @@ import pytest
 import time_machine
 
 from config.acts.executor import claiming, recording
+from config.acts.executor.loop import Loop
 from config.acts.executor.results import Result
 from config.acts.models import Invocation, Slot
 from config.acts.running import invocations, slots
+from config.acts.running.runner import Runner
 from config.kernel.desk import options
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.flow.errors import PermanentError
+from config.kernel.flow.outcomes import Done
 from config.kernel.models import Tally
 from config.kernel.watch import metrics
 from tests.support.acting.executor import work_off
@@ -107,8 +110,6 @@ def test_a_wait_holds_nothing_and_goes_on_with_its_state():
 
 
 def test_an_output_that_is_too_large_is_a_failure(swap):
-    from config.kernel.flow.outcomes import Done
-
     swap(lambda params, call: Done({"text": "x" * 70_000}))
     row = run()
     assert (row.status, row.error_code, row.output) == ("failed", "resource_limit", None)
@@ -125,8 +126,6 @@ def swap(monkeypatch):
 
 
 def test_the_urgent_go_first_then_the_old(swap):
-    from config.kernel.flow.outcomes import Done
-
     order = []
     swap(lambda params, call: order.append(call.id) or Done())
     low, normal, high, second = call(priority=0), call(), call(priority=3), call()
@@ -252,3 +251,20 @@ def test_ends_and_times_are_counted():
     found = dict(Tally.objects.filter(name="actions_total").values_list("labels", "value"))
     assert found == {'{"action":"acting.noop","outcome":"completed"}': 1, '{"action":"acting.fail","outcome":"failed"}': 1}
     assert Tally.objects.filter(name="action_seconds_count", labels='{"action":"acting.noop"}').exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_inline_action_waits_no_longer_for_the_database_than_its_time(swap):
+    from django.db import connection
+
+    def linger(params, call):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(30)" if connection.vendor == "postgresql" else "SELECT 1")
+        return Done()
+
+    swap(linger)
+    row = call(timeout_seconds=0.2)
+    Loop(Runner(), stay_seconds=0).run()
+    row.refresh_from_db()
+    assert row.status == ("timeout" if connection.vendor == "postgresql" else "completed"), "SQLite has no such limit"
+    assert row.run_seconds < 10

@@ -115,6 +115,27 @@ def test_killed_workers_leak_no_slot_and_nothing_that_must_not_is_repeated(house
     assert peak_of(house.rows("SELECT started_at, ended_at FROM acts_invocation WHERE caller = 'after'")) == LIMIT
 
 
+def test_a_worker_that_is_told_to_stop_ends_what_it_runs_or_leaves_it_to_be_repeated(house, tmp_path):
+    file = tmp_path / "log"
+    for name in executors(house)[1:]:
+        house.kill(name)
+    [name] = executors(house)
+    call(house, "acting.sleep_again", 1, file=file, caller="stopped", low=4)
+    until(lambda: file.exists() and "+" in file.read_text(), seconds=30, what="its start")
+    family = psutil.Process(house.running[name].pid).children(recursive=True)
+    house.running[name].terminate()
+    house.running[name].wait(30)
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    house.restart(name)
+    for killed in set(house.commands) - set(house.running):
+        house.start(killed)
+    until(lambda: is_over(house, "stopped"), seconds=60, what="its end")
+    assert statuses(house, "stopped") == {("completed", ""): 1}
+    if "actions" in house.commands:
+        assert len(file.read_text().splitlines()) == 2, "it was given the time to end"
+
+
 def now():
     from datetime import UTC, datetime
 
