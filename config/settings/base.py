@@ -234,14 +234,6 @@ SPECTACULAR_SETTINGS = {
         "InvocationStatus": "pending awaiting_approval running waiting completed failed timeout refused cancelled undone".split(),
         "ServiceState": ["running", "starting", "stopped", "failed", "unknown"],
         "ApprovalStatus": ["pending", "approved", "rejected", "expired"],
-        "ItemStatus": "automation.models.queue.ItemStatus.choices",
-        "ItemPriority": "automation.models.queue.ItemPriority.choices",
-        "ItemRetryStrategy": "automation.models.queue.RetryStrategy.choices",
-        "InvocationStatus": [
-            (word, word.replace("_", " "))
-            for word in "pending awaiting_approval running waiting completed failed timeout refused cancelled undone".split()
-        ],
-        "ApprovalStatus": "pending approved rejected expired".split(),
         "BatchResultStatus": ["created", "duplicate", "refused"],
     },
     "SERVE_PUBLIC": True,

@@ -27,7 +27,8 @@ MOST_SAMPLES = 200
 
 def hear(heard: Sequence[Event]) -> None:
     """Judge every rule that listens to these events, in the caller's transaction; an event heard again fires nothing twice."""
-    pairs = [(event, ready) for event in heard for ready in _listening(event)]
+    listening = [ready for ready in arming.ready() if not ready.armed.problem and ready.armed.trigger.listens(ready.armed.params)]
+    pairs = [(event, ready) for event in heard for ready in listening if _hears(ready, event)]
     if not pairs:
         return
     now, given = clock.now(), {event.pk: seen(event) for event in heard}
@@ -100,12 +101,8 @@ def subject_of(path: str, event: Seen) -> str:
     return str(found)[:200] if path and isinstance(found, str | int | float) else ""
 
 
-def _listening(event: Event) -> Iterable[Ready]:
-    origin = events.origin_of(event)
-    for ready in arming.ready():
-        patterns = ready.armed.trigger.listens(ready.armed.params)
-        if patterns and not ready.armed.problem and events.matches(patterns, event.type, origin=origin):
-            yield ready
+def _hears(ready: Ready, event: Event) -> bool:
+    return events.matches(ready.armed.trigger.listens(ready.armed.params), event.type, origin=events.origin_of(event))
 
 
 def seen(event: Event) -> Seen:
