@@ -231,7 +231,10 @@ SPECTACULAR_SETTINGS = {
         "ItemStatus": "automation.enums.ItemStatus.choices",
         "Priority": "automation.enums.Priority.choices",
         "ItemRetryStrategy": "automation.enums.RetryStrategy.choices",
-        "InvocationStatus": "pending awaiting_approval running waiting completed failed timeout refused cancelled undone".split(),
+        "InvocationStatus": [
+            (word, word.replace("_", " "))
+            for word in "pending awaiting_approval running waiting completed failed timeout refused cancelled undone".split()
+        ],
         "ServiceState": ["running", "starting", "stopped", "failed", "unknown"],
         "ApprovalStatus": ["pending", "approved", "rejected", "expired"],
         "BatchResultStatus": ["created", "duplicate", "refused"],

@@ -192,7 +192,7 @@ def test_rules_are_in_the_configuration_with_what_they_do_and_without_its_secret
         {"action": "automation.notify_slack", "params": {"channel": "#ops", "message": "Look"}},
         {"action": "gone.with_its_app", "params": hook},
     ]
-    Rule.objects.create(name="Tell", trigger="automation.event", actions=steps)
+    Rule.objects.create(name="Tell", trigger="automation.event", actions=steps)  # type: ignore[misc]
     written = parts_of(backups.create(["config"]))["config.json"]
     [rule] = json.loads(written)["automation.rule"]
     assert b"hunter2" not in written
