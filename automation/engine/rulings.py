@@ -201,6 +201,11 @@ def _unmet(weighed: Truth, memory: Memory, slot: datetime, has_cleared: bool) ->
     return Ruling(result, reason, told(decisive), memory, slot, weighed.parts, has_cleared=has_cleared)
 
 
+def broken(memory: Memory, slot: datetime) -> Ruling:
+    """Its trigger raised: it is not judged."""
+    return Ruling(Result.REFUSED, Reason.BROKEN, "It could not be judged: its trigger failed. The log says why.", memory, slot)
+
+
 def told(parts: Sequence[Part]) -> str:
     """The parts as sentences."""
     return "; ".join(part.sentence for part in parts) + ("." if parts else "")

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from automation.enums import ExecutionStatus, Mode
 from automation.models import Execution, Rule, RuleState
+from automation.services.judging import arming
 from automation.services.saving import beats, checking, feeding
 from config.acts.plugins.triggers import triggers
 from config.kernel.desk import options
@@ -115,7 +116,8 @@ def changed_in(rule: Rule, fields: Mapping[str, Any]) -> Rule:
 
 def warnings(rule: Rule) -> Sequence[str]:
     """What a person should know before switching it on: loops, conflicts, what its actions lack."""
-    return [finding.text for finding in feeding.findings(rule)]
+    problem = arming.arm(rule).problem
+    return [*([problem] if problem else []), *(finding.text for finding in feeding.findings(rule))]
 
 
 def _known(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from config.kernel.flow import clock
 class AbsenceForm(forms.Form):
     """Which events, and how long to wait for one."""
 
-    events = Words(help_text="Exact names, `prefix.*` or `*`, by comma: any of them will do.")
+    events = Words(help_text="Exact names, `prefix.*` or `*`, one a line: any of them will do.")
     within_seconds = forms.IntegerField(min_value=1, max_value=31_536_000, help_text="It fires when none came for so long.")
 
 

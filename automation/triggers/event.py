@@ -15,7 +15,7 @@ DEFAULT = ["error.occurred"]
 class EventForm(forms.Form):
     """Which events."""
 
-    events = Words(required=False, help_text="Exact names, `prefix.*` or `*`, by comma. Empty: error.occurred.")
+    events = Words(required=False, help_text="Exact names, `prefix.*` or `*`, one a line. Empty: error.occurred.")
 
 
 class OnEvent(Trigger):

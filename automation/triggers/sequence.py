@@ -15,7 +15,7 @@ from config.kernel.flow import clock, events
 class SequenceForm(forms.Form):
     """Which events in which order, and how long they may take."""
 
-    events = Words(help_text="Names in their order, by comma; the same may stand several times: auth.failed, auth.failed, auth.failed.")
+    events = Words(help_text="Names in their order, one a line; the same may stand several times: auth.failed, auth.failed, auth.failed.")
     within_seconds = forms.IntegerField(min_value=1, max_value=2_592_000, help_text="From the first to the last of them.")
 
     def clean_events(self) -> list[str]:

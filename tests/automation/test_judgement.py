@@ -7,6 +7,7 @@ import time_machine
 
 from automation.models import Execution, RuleState, Verdict
 from automation.services.judging import arming, judgement
+from config.acts.plugins.triggers import Trigger, triggers
 from config.kernel.desk import options
 from config.kernel.flow import events, jobs
 from tests.support.rules import make_rule, sample
@@ -295,3 +296,38 @@ def test_a_thousand_rules_are_judged_in_as_many_statements_as_ten(django_assert_
     with django_assert_max_num_queries(8):
         judgement.hear([event])
     assert set(Verdict.objects.values_list("count", flat=True)) == {2}
+
+
+class Raising(Trigger):
+    """A third party's mistake."""
+
+    source = "event"
+
+    def listens(self, params):
+        return ["system.status"]
+
+    def hear(self, params, state, event):
+        raise ValueError("no")
+
+    def due(self, params, state, now):
+        raise ValueError("no")
+
+
+def test_a_trigger_that_raises_stops_no_other_rule_and_says_so():
+    with triggers.swapped("tests.raising", Raising()):
+        make_rule("broken", trigger="tests.raising")
+        make_rule("sound")
+        publish()
+        assert Execution.objects.get(status="pending").name == "sound"
+        held = Execution.objects.get(status="skipped")
+        assert (held.name, held.reason) == ("broken", "broken")
+
+
+def test_a_moment_that_cannot_be_judged_is_tried_again_later():
+    with triggers.swapped("tests.raising", Raising()):
+        rule = make_rule(trigger="tests.raising")
+        RuleState.objects.create(rule=rule, due_at=BEGIN)
+        with time_machine.travel(BEGIN, tick=False):
+            assert judgement.judge_due(BEGIN, 10) == 1
+            assert judgement.judge_due(BEGIN, 10) == 0
+        assert RuleState.objects.get().due_at == BEGIN + timedelta(minutes=1)

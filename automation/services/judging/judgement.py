@@ -1,8 +1,10 @@
 """Judges rules as things happen: events as they are routed, samples as they are taken, moments as they come.
 Called by the subscriber and by the duties of automation."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from automation.engine import rulings
+from automation.engine.rulings import Ruling
 from automation.models import Cursor, Execution, Rule, RuleState
 from automation.services.judging import arming
 from automation.services.judging.arming import Ready
@@ -18,11 +21,14 @@ from config.acts.plugins.triggers import Seen
 from config.kernel import series
 from config.kernel.desk import options
 from config.kernel.flow import clock, events
+from config.kernel.flow.errors import capture
 from config.kernel.models import Event, Snapshot
 
 SAMPLES = "samples"
 # More snapshots than this in one transaction would hold its locks for too long.
 MOST_SAMPLES = 200
+# A trigger that raised is asked again after this long.
+LATER = timedelta(minutes=1)
 
 
 def hear(heard: Sequence[Event]) -> None:
@@ -41,7 +47,10 @@ def hear(heard: Sequence[Event]) -> None:
         subject = subjects[event.pk, ready.rule.pk]
         values = values_of(given[event.pk], measured.values())
         standing = partial(sitting.standing, ready.rule)
-        ruling = rulings.on_event(ready.armed, sitting.memory(ready.rule, subject), given[event.pk], values, standing=standing, now=now)
+        memory = sitting.memory(ready.rule, subject)
+        with _stepping_aside(ready) as kept:
+            kept.ruling = rulings.on_event(ready.armed, memory, given[event.pk], values, standing=standing, now=now)
+        ruling = kept.ruling or rulings.broken(memory, event.occurred_at)
         sitting.enter(ready, ruling, values=values, subject=subject, event=event)
     sitting.close()
 
@@ -142,26 +151,57 @@ def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
         for one in ready:
             standing: Callable[[], Any] = partial(sitting.standing, one.rule)
             memory = sitting.memory(one.rule)
-            ruling = rulings.on_sample(one.armed, memory, snapshot.values, at=snapshot.at, interval_seconds=interval, standing=standing)
-            sitting.enter(one, ruling, values=snapshot.values)
+            with _stepping_aside(one) as kept:
+                kept.ruling = rulings.on_sample(
+                    one.armed, memory, snapshot.values, at=snapshot.at, interval_seconds=interval, standing=standing
+                )
+            sitting.enter(one, kept.ruling or rulings.broken(memory, snapshot.at), values=snapshot.values)
     sitting.close()
 
 
 def _judge_one(key: int, now: datetime) -> None:
     state = RuleState.objects.select_for_update().filter(pk=key).select_related("rule__owner").first()
     ready = next((one for one in arming.ready() if state and one.rule.pk == state.rule_id), None)
-    if state is None or ready is None or not ready.armed.trigger:
+    if state is None or ready is None:
         return
-    sitting = Sitting([ready], now=now, subjects=[state.subject])
-    standing = partial(sitting.standing, ready.rule)
-    memory, measured = sitting.memory(ready.rule, state.subject), _Measured().values()
+    sitting, measured = Sitting([ready], now=now, subjects=[state.subject]), _Measured().values()
     if state.quiet_at is not None and state.quiet_at <= now:
-        event = Event.objects.filter(uid=state.quiet_event).first()
-        values = values_of(seen(event) if event else None, measured)
-        ruling = rulings.on_quiet(ready.armed, memory, state.quiet_at, values, standing=standing, now=now)
-        sitting.enter(ready, ruling, values=values, subject=state.subject, event=event)
-        memory = sitting.memory(ready.rule, state.subject)
+        _judge_quiet(sitting, ready, state, measured)
     if state.due_at is not None and state.due_at <= now:
-        for ruling in rulings.on_due(ready.armed, memory, measured, standing=standing, now=now):
-            sitting.enter(ready, ruling, values={**measured, **ruling.facts}, subject=state.subject)
+        _judge_moment(sitting, ready, state.subject, measured)
     sitting.close()
+
+
+def _judge_quiet(sitting: Sitting, ready: Ready, state: RuleState, measured: Mapping[str, Any]) -> None:
+    event = Event.objects.filter(uid=state.quiet_event).first()
+    values = values_of(seen(event) if event else None, measured)
+    memory, slot = sitting.memory(ready.rule, state.subject), state.quiet_at or sitting.now
+    with _stepping_aside(ready) as kept:
+        standing = partial(sitting.standing, ready.rule)
+        kept.ruling = rulings.on_quiet(ready.armed, memory, slot, values, standing=standing, now=sitting.now)
+    ruling = kept.ruling or rulings.broken(replace(memory, quiet_at=None), slot)
+    sitting.enter(ready, ruling, values=values, subject=state.subject, event=event)
+
+
+def _judge_moment(sitting: Sitting, ready: Ready, subject: str, measured: Mapping[str, Any]) -> None:
+    memory, found = sitting.memory(ready.rule, subject), list[Ruling]()
+    with _stepping_aside(ready):
+        standing = partial(sitting.standing, ready.rule)
+        found = rulings.on_due(ready.armed, memory, measured, standing=standing, now=sitting.now)
+    for ruling in found or [rulings.broken(replace(memory, due_at=sitting.now + LATER), sitting.now)]:
+        sitting.enter(ready, ruling, values={**measured, **ruling.facts}, subject=subject)
+
+
+@dataclass
+class _Kept:
+    """What came of judging one rule; nothing, when its trigger raised."""
+
+    ruling: Ruling | None = None
+
+
+@contextmanager
+def _stepping_aside(ready: Ready) -> Iterator[_Kept]:
+    """A trigger that raises stops no other rule: it is in the log, and its rule says that it cannot be judged."""
+    kept = _Kept()
+    with capture("rule.failed", rule=ready.rule.uid):
+        yield kept
