@@ -9,7 +9,7 @@ from django.db import connection
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
-    """The expression and its parameters. `columns`: name → PostgreSQL type; times are aware datetimes, JSON values are dicts."""
+    """The expression and its parameters. `columns`: name → PostgreSQL type; times are aware datetimes, JSON values are dicts or lists."""
     if connection.vendor == "postgresql":
         typed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         return f"json_to_recordset(%s::json) AS v({typed})", [orjson.dumps(rows).decode()]
@@ -24,4 +24,4 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return connection.ops.adapt_datetimefield_value(value)
-    return orjson.dumps(value).decode() if isinstance(value, dict) else value
+    return orjson.dumps(value).decode() if isinstance(value, dict | list) else value
