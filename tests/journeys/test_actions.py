@@ -22,6 +22,7 @@ rows = invocations.call_many([Wanted({action!r}, {{"seconds": {low} + {step} * (
 def house(tmp_path_factory):
     """Three processes that run actions; where there is but one process for everything, that."""
     own = {"STEWARD_APPS": "tests.support.acting", "ACTION_MAX_CONCURRENT": str(LIMIT), "SWEEP_SECONDS": "2"}
+    own["AUTOMATION_RUNNING"] = "false"  # on a busy machine a rule would answer, and its call would hold a place of ours
     with stack.installation(tmp_path_factory.mktemp("house"), **own) as found:
         if "actions" in found.commands:
             found.commands = {**found.commands, "actions2": found.commands["actions"], "actions3": found.commands["actions"]}
@@ -82,7 +83,7 @@ def test_thirty_calls_reach_the_limit_and_never_pass_it(house, tmp_path):
     until(lambda: is_over(house, "thirty"), seconds=90, what="the end of all")
     assert statuses(house, "thirty") == {("completed", ""): 30}
     rows = house.rows("SELECT started_at, ended_at FROM acts_invocation WHERE caller = 'thirty'")
-    assert peak_of(rows) == LIMIT
+    assert peak_of(rows) == LIMIT, sorted(rows)
     own = [interval for intervals in written(file).values() for interval in intervals]
     assert len(own) == 30
     assert peak_of(own) <= LIMIT
