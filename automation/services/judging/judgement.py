@@ -160,7 +160,7 @@ def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
 
 
 def _judge_one(key: int, now: datetime) -> None:
-    state = RuleState.objects.select_for_update().filter(pk=key).select_related("rule__owner").first()
+    state = RuleState.objects.select_for_update(of=("self",)).filter(pk=key).first()
     ready = next((one for one in arming.ready() if state and one.rule.pk == state.rule_id), None)
     if state is None or ready is None:
         return

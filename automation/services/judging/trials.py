@@ -1,8 +1,9 @@
 """What a rule would do, without doing it: on one past event or on the present values, and over everything recorded in a window.
 Called by API, admin, dashboard and the command `rules`."""
 
+import heapq
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -100,9 +101,8 @@ def back_test(
     if not since < until or until - since > LONGEST:
         raise InvalidInput(f"A back-test covers up to {LONGEST.days} days, and its end comes after its beginning.")
     armed, tested = _armed(rule), Tested(since, until, since)
-    machine = _Machine(armed, tested)
     end = None if budget_seconds is None else time.monotonic() + budget_seconds
-    for moment in _walk(armed, machine, since, until):
+    for moment in _walk(armed, tested):
         tested.covered_until = moment
         if tell is not None:
             tell(tested)
@@ -113,67 +113,96 @@ def back_test(
 
 
 class _Machine:
-    """One rule judged with what it remembers in memory, by the same rulings as the live engine."""
+    """One rule judged with what it remembers in memory, by the same rulings as the live engine and in the same order of moments."""
 
-    def __init__(self, armed: Armed, tested: Tested) -> None:
-        self.armed, self.tested = armed, tested
+    def __init__(self, armed: Armed, tested: Tested, samples: "_Samples | None") -> None:
+        self.armed, self.tested, self.samples = armed, tested, samples
         self.memories: dict[str, Memory] = {}
-        self.recent: list[datetime] = []
+        self.moment = tested.since
+        self.recent: deque[datetime] = deque()
         self.interval = float(options.get("AUTOMATION_CHECK_INTERVAL"))
+        # Moments that were asked for, soonest first; what was asked for anew meanwhile leaves its old moment here.
+        self._asked: list[tuple[datetime, str]] = []
+        self._quiet: dict[str, Seen] = {}
 
-    def hear(self, seen: Seen, measured: Mapping[str, Any]) -> None:
+    def begin(self) -> None:
+        """Switched on at the beginning of the window."""
+        begun = self.armed.trigger.begin(self.armed.params, self.moment)
+        self._remember("", Memory(state=begun.state, due_at=begun.due_at))
+
+    def hear(self, seen: Seen) -> None:
         """One recorded event."""
+        self.pass_time(seen.at)
+        self.moment = seen.at
         subject = judgement.subject_of(self.armed.subject_path, seen)
-        self.pass_time(seen.at, measured, subject)
-        values = judgement.values_of(seen, measured)
         memory = self.memories.get(subject, Memory())
-        self.enter(rulings.on_event(self.armed, memory, seen, values, standing=self.standing, now=seen.at), subject, seen.uid)
+        ruling = rulings.on_event(self.armed, memory, seen, self._values(seen), standing=self.standing, now=seen.at)
+        if ruling.memory.quiet_event == seen.uid:
+            self._quiet[subject] = seen
+        self.enter(ruling, subject, seen.uid)
 
     def sample(self, at: datetime, values: Mapping[str, Any]) -> None:
         """One recorded sample."""
-        memory = self.memories.get("", Memory())
+        self.moment, memory = at, self.memories.get("", Memory())
         ruling = rulings.on_sample(self.armed, memory, values, at=at, interval_seconds=self.interval, standing=self.standing)
         self.enter(ruling, "")
 
-    def pass_time(self, now: datetime, measured: Mapping[str, Any], subject: str = "") -> None:
-        """What the trigger asked for before `now`."""
-        memory = self.memories.get(subject, Memory())
-        if memory.quiet_at is not None and memory.quiet_at <= now:
-            values = judgement.values_of(None, measured)
-            self.enter(rulings.on_quiet(self.armed, memory, memory.quiet_at, values, standing=self.standing, now=memory.quiet_at), subject)
+    def pass_time(self, now: datetime) -> None:
+        """Everything that was asked for up to `now`, of whichever subject, in its order."""
+        while self._asked and self._asked[0][0] <= now:
+            self.moment, subject = heapq.heappop(self._asked)
             memory = self.memories[subject]
-        while memory.due_at is not None and memory.due_at <= now:
-            for ruling in rulings.on_due(self.armed, memory, measured, standing=self.standing, now=memory.due_at):
-                self.enter(ruling, subject)
-            memory = self.memories[subject]
+            if memory.quiet_at == self.moment:
+                seen = self._quiet.pop(subject)
+                ruling = rulings.on_quiet(self.armed, memory, self.moment, self._values(seen), standing=self.standing, now=self.moment)
+                self.enter(ruling, subject, seen.uid)
+            elif memory.due_at == self.moment:
+                for ruling in rulings.on_due(self.armed, memory, self._values(None), standing=self.standing, now=self.moment):
+                    self.enter(ruling, subject)
 
     def standing(self) -> Standing:
         """As if automation ran, its owner might, and every execution ended at once."""
+        while self.recent and self.moment - self.recent[0] >= timedelta(hours=1):
+            self.recent.popleft()
         return Standing(fired_this_hour=len(self.recent))
 
     def enter(self, ruling: Ruling, subject: str, event_uid: str = "") -> None:
         """Count it."""
-        self.memories[subject] = ruling.memory
+        self._remember(subject, ruling.memory)
         self.tested.judged += 1
         self.tested.results[str(ruling.result)] += 1
         if ruling.fires:
-            self.recent = [*(one for one in self.recent if ruling.slot - one < timedelta(hours=1)), ruling.slot]
+            self.recent.append(self.moment)
             self.tested.fired += 1
             if len(self.tested.firings) < MOST_FIRINGS:
                 self.tested.firings.append({"at": ruling.slot, "subject": subject, "event": event_uid, "text": ruling.text})
         elif ruling.result == "held":
             self.tested.held[str(ruling.reason)] += 1
 
+    def _values(self, seen: Seen | None) -> dict[str, Any]:
+        return judgement.values_of(seen, self.samples.at(self.moment) if self.samples else {})
 
-def _walk(armed: Armed, machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
+    def _remember(self, subject: str, memory: Memory) -> None:
+        before = self.memories.get(subject, Memory())
+        self.memories[subject] = memory
+        for old, new in ((before.quiet_at, memory.quiet_at), (before.due_at, memory.due_at)):
+            if new is not None and new != old:
+                heapq.heappush(self._asked, (new, subject))
+
+
+def _walk(armed: Armed, tested: Tested) -> Iterator[datetime]:
     """Go through what is recorded; yields how far it came, now and then."""
-    begun = armed.trigger.begin(armed.params, since)
-    machine.memories[""] = Memory(state=begun.state, due_at=begun.due_at)
+    since, until = tested.since, tested.until
+    is_measured = any(name.partition(".")[0] not in OF_EVENTS for name in armed.names)
+    machine = _Machine(armed, tested, _Samples(since, until) if is_measured else None)
+    machine.begin()
     if armed.trigger.wakes == "sample":
         yield from _samples(machine, since, until)
     elif armed.trigger.listens(armed.params):
         yield from _events(armed, machine, since, until)
-    machine.pass_time(until, {})
+    else:
+        yield from _hours(machine, since, until)
+    machine.pass_time(until)
 
 
 def _samples(machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
@@ -183,23 +212,28 @@ def _samples(machine: _Machine, since: datetime, until: datetime) -> Iterator[da
             yield at
 
 
+def _hours(machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
+    while since < until:
+        since += timedelta(hours=1)
+        machine.pass_time(min(since, until))
+        yield min(since, until)
+
+
 def _events(armed: Armed, machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
     patterns = armed.trigger.listens(armed.params)
     rows = Event.objects.filter(created_at__gte=since, created_at__lt=until, route_note="").order_by("created_at", "id")
     if all(not pattern.endswith("*") for pattern in patterns):
         rows = rows.filter(type__in=list(patterns))
-    is_measured = any(name.partition(".")[0] not in OF_EVENTS for name in armed.names)
-    measured = _Samples(since, until) if is_measured else None
     for count, event in enumerate(rows.iterator(chunk_size=CHUNK)):
         seen = judgement.seen(event)
         if events.matches(patterns, event.type, origin=seen.origin):
-            machine.hear(seen, measured.at(seen.at) if measured else {})
+            machine.hear(seen)
         if count % CHUNK == 0:
             yield event.created_at
 
 
 class _Samples:
-    """The recorded samples beside a walk through events: the latest before each."""
+    """The recorded samples beside a walk in time: the latest before each moment."""
 
     def __init__(self, since: datetime, until: datetime) -> None:
         self.rows = series.snapshots(since - timedelta(hours=1), until)
@@ -207,7 +241,7 @@ class _Samples:
         self.next = next(self.rows, None)
 
     def at(self, moment: datetime) -> Mapping[str, Any]:
-        """What was known at that moment."""
+        """What was known at that moment; moments never go back."""
         while self.next is not None and self.next[0] <= moment:
             self.values = self.next[1]
             self.next = next(self.rows, None)
