@@ -14,7 +14,7 @@ from config.acts.plugins.actions import Action, actions
 from config.acts.running import approvals, forms, invocations
 from config.doors.api import Collection, IdempotencyKey, ModelSerializer, View
 from config.kernel.desk import permissions
-from config.kernel.flow.errors import Conflict
+from config.kernel.flow.errors import Conflict, NotFound
 from config.kernel.wire import redact
 
 SEE, RUN = "workflows:view", "actions:execute_standard"
@@ -89,6 +89,14 @@ class CallIn(serializers.Serializer[Any]):
     action = serializers.CharField(max_length=128)
     parameters = serializers.DictField(required=False, default=dict)
     timeout_seconds = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0.001, max_value=86400)
+
+    def validate_action(self, key: str) -> str:
+        """One that is installed."""
+        try:
+            invocations.find_action(key)
+        except NotFound as missing:
+            raise serializers.ValidationError(missing.message) from None
+        return key
 
 
 class CancelIn(serializers.Serializer[Any]):

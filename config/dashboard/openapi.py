@@ -39,6 +39,7 @@ TAGS: Mapping[str, str] = {
     "public-keys": "For receivers, without a token: the keys that ed25519 signatures are verified with.",
     "actions": "What can be done: every action with its parameters, and every call with what became of it.",
     "approvals": "What waits for a person's yes or no, and answering.",
+    "services": "What is looked after: how each service stands, and restarting and scaling it.",
     "operation": "For machines that watch this one, without a login.",
     "compatibility": "The addresses and shapes that the requirements print, kept exactly. New programs use `/api/v1`.",
 }

@@ -43,6 +43,7 @@ class Services(IdempotencyKey, Collection):
     """All services, by name."""
 
     scopes = {"GET": SEE, "POST": KEEP}
+    schema_tags = ["services"]
     serializer_class = ServiceOut
     filterset_class = ServiceFilter
 
@@ -59,6 +60,7 @@ class OneService(View):
     """One service, by id or name."""
 
     scopes = {"GET": SEE, "PATCH": KEEP, "DELETE": KEEP}
+    schema_tags = ["services"]
 
     @extend_schema(responses=ServiceOut, summary="Read a service")
     def get(self, request: Request, service_id: str) -> Response:
@@ -82,6 +84,7 @@ class ServiceStatus(View):
     """How a service stands."""
 
     scopes = {"GET": SEE, "POST": ACT}
+    schema_tags = ["services"]
 
     @extend_schema(responses=StandingOut, summary="Read how a service stands")
     def get(self, request: Request, service_id: str) -> Response:
@@ -100,6 +103,7 @@ class RestartService(IdempotencyKey, View):
     """Ask for a restart."""
 
     scopes = {"POST": ACT}
+    schema_tags = ["services"]
 
     @extend_schema(request=None, responses={202: AskedOut}, summary="Restart a service")
     def post(self, request: Request, service_id: str) -> Response:
@@ -112,6 +116,7 @@ class ScaleService(IdempotencyKey, View):
     """Ask for another number of instances."""
 
     scopes = {"POST": ACT}
+    schema_tags = ["services"]
 
     @extend_schema(request=ScaleIn, responses={202: AskedOut}, summary="Scale a service")
     def post(self, request: Request, service_id: str) -> Response:

@@ -242,7 +242,7 @@ def test_the_story_names_each_app_that_heard_it_once(viewer, order_type):
     event = an_event(order_type)
     Event.objects.filter(pk=event.pk).update(routed_at=event.created_at)
     texts = [moment.text for moment in viewer.get(f"/events/{event.uid}").context["told"].moments]
-    assert "Routed; heard by webhooks" in texts
+    assert "Routed; heard by automation, webhooks" in texts
 
 
 def test_the_overview_says_what_waits_for_a_person(viewer):
