@@ -1,14 +1,14 @@
 """`/api/v1/automation/queues`: lines of work, and the items in them."""
 
 from collections.abc import Callable
-from typing import Any
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from automation.api.asking import read, step
 from automation.api.serializers.queues import ItemCountOut, ItemDetail, ItemIn, ItemOut, ItemsIn, PauseIn, QueueIn, QueueOut
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
@@ -19,18 +19,6 @@ SEE, MANAGE, RUN = "workflows:view", "rules:manage", "workflows:execute"
 MANAGED = {"GET": SEE, "POST": MANAGE, "PATCH": MANAGE, "DELETE": MANAGE}
 FILLED = {"GET": SEE, "POST": RUN}
 TAGS = ("queues",)
-
-
-def read(shape: Any, request: Request, **options: Any) -> Any:
-    """The serializer of what was sent, checked. Raises a 400 that names each field."""
-    serializer = shape(data=request.data, **options)
-    serializer.is_valid(raise_exception=True)
-    return serializer
-
-
-def step(summary: str, description: str, takes: Any = None) -> Any:
-    """How the API's document names one step."""
-    return extend_schema_view(post=extend_schema(request=takes, summary=summary, description=description))
 
 
 class Queues(IdempotencyKey, Collection):

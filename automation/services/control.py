@@ -1,5 +1,6 @@
 """The master switch, the configuration as it is in force, and how automation stands. Called by API, dashboard, commands and façade."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from automation.models import Rule
 from automation.services import executions
 from config.kernel.desk import options
 from config.kernel.flow import context, events
+from config.kernel.flow.errors import InvalidInput, NotFound
 from config.kernel.watch import audit
 
 # As the requirements name them → our options.
@@ -84,11 +86,24 @@ def config() -> dict[str, Any]:
 
 
 @transaction.atomic
-def apply_profile(name: str, user: User | None = None) -> dict[str, Any]:
-    """Set the seven options to those of a profile. Raises KeyError for one that there is not."""
-    for key, value in PROFILES[name].items():
-        options.set(CONFIG[key], value, user)
+def configure(changes: Mapping[str, Any], user: User | None = None) -> dict[str, Any]:
+    """Set some of the seven; all that are in force then. Raises InvalidInput that names the value."""
+    for name, value in changes.items():
+        if name not in CONFIG:
+            sentence = f"There is no {name!r}. There are: {', '.join(CONFIG)}."
+            raise InvalidInput(sentence, fields={name: ["There is no such value."]})
+        try:
+            options.set(CONFIG[name], value, user)
+        except InvalidInput as error:
+            raise InvalidInput(error.message, fields={name: [error.message]}) from None
     return config()
+
+
+def apply_profile(name: str, user: User | None = None) -> dict[str, Any]:
+    """Set the seven to those of a profile. Raises NotFound for one that there is not."""
+    if name not in PROFILES:
+        raise NotFound(f"There is no profile {name!r}. There are: {', '.join(PROFILES)}.")
+    return configure(PROFILES[name], user)
 
 
 @transaction.atomic

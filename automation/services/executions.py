@@ -14,6 +14,7 @@ from automation.enums import JUDGED, OPEN, ExecutionStatus, Reason
 from automation.models import Cursor, Execution, Rule
 from automation.services.judging.rewriting import rewrite
 from automation.services.running import orders, pressure
+from automation.services.saving import hiding
 from config.acts.models import Invocation
 from config.acts.running import invocations
 from config.acts.running.invocations import Wanted
@@ -119,6 +120,19 @@ def run_now(rule: Rule, *, user: str, values: Mapping[str, object] | None = None
 def invocations_of(execution: Execution) -> "QuerySet[Invocation]":
     """Its calls, in order."""
     return Invocation.objects.filter(caller=f"execution:{execution.uid}").order_by("id")
+
+
+def calls_of(rows: Sequence[Execution]) -> dict[str, list[Invocation]]:
+    """Execution id → its calls in order; those of a whole list in one statement."""
+    found: dict[str, list[Invocation]] = {row.uid: [] for row in rows}
+    for call in Invocation.objects.filter(caller__in=[f"execution:{uid}" for uid in found]).defer("log", "state").order_by("id"):
+        found[call.caller.removeprefix("execution:")].append(call)
+    return found
+
+
+def shown_actions(execution: Execution) -> list[dict[str, Any]]:
+    """What it was to do, secrets masked."""
+    return hiding.shown(execution.actions)
 
 
 def figures(rows: "QuerySet[Execution] | None" = None) -> Figures:

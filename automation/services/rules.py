@@ -5,12 +5,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
+from django.db.models import Min, QuerySet
 
 from automation.enums import ExecutionStatus, Mode
 from automation.models import Execution, Rule, RuleState
 from automation.services.judging import arming
-from automation.services.saving import beats, checking, feeding
+from automation.services.saving import beats, checking, feeding, hiding
 from config.acts.plugins.triggers import triggers
+from config.acts.running import invocations
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, events
 from config.kernel.flow.errors import Conflict, InvalidInput, LimitReached, NotFound
@@ -25,12 +27,18 @@ FIELDS = (
 ANEW = ("trigger", "trigger_params", "condition", "conditions", "for_seconds", "subject_path", "clear_condition")
 
 
+def listed() -> "QuerySet[Rule]":
+    """Living rules by name, each with `next_run_at`: when its trigger wants to be asked next, None where nobody knows before."""
+    found: QuerySet[Rule] = Rule.living.select_related("owner").annotate(next_run_at=Min("states__due_at")).order_by("name", "id")
+    return found
+
+
 def find(uid: str) -> Rule:
-    """The living rule, by id or by name. Raises NotFound."""
-    found = Rule.living.select_related("owner").filter(uid=uid).first() or Rule.living.select_related("owner").filter(name=uid).first()
+    """The living rule, by id or by name, with `next_run_at`. Raises NotFound."""
+    found = listed().filter(uid=uid).first() or listed().filter(name=uid).first()
     if found is None:
         raise NotFound(f"There is no rule {uid!r}.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @transaction.atomic
@@ -58,14 +66,15 @@ def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
     _ensure_free(rule)
     row = Rule.living.select_for_update(of=("self",)).select_related("owner").get(pk=rule.pk)
     before = {name: getattr(row, name) for name in FIELDS}
-    for name, value in _known(changes).items():
-        setattr(row, name, value)
+    _change(row, changes)
     changed = [name for name in FIELDS if getattr(row, name) != before[name]]
     if not changed:
         return row  # type: ignore[no-any-return]
     if row.owner is None and editor is not None and changed != ["mode"]:
         row.owner = editor
     checking.check(row)
+    if editor is not None and row.actions != before["actions"]:
+        _ensure_may(editor, row)
     row.revision, row.changed_at = row.revision + 1, clock.now()
     try:
         with transaction.atomic():
@@ -108,10 +117,20 @@ def dry(*, owner: User | None, **fields: Any) -> Rule:
 def changed_in(rule: Rule, fields: Mapping[str, Any]) -> Rule:
     """The rule as it would be with `fields`, checked and not stored."""
     row = Rule.objects.select_related("owner").get(pk=rule.pk)
-    for name, value in _known(fields).items():
-        setattr(row, name, value)
+    _change(row, fields)
     checking.check(row)
     return row
+
+
+def defaults() -> dict[str, Any]:
+    """What a field has when nobody says anything: for a rule that is replaced."""
+    fresh = Rule()
+    return {name: getattr(fresh, name) for name in FIELDS} | {"actions": []}
+
+
+def shown_actions(rule: Rule) -> list[dict[str, Any]]:
+    """Its actions as people may see them: secrets masked. Sent back like that, the stored ones are kept."""
+    return hiding.shown(rule.steps)
 
 
 def warnings(rule: Rule) -> Sequence[str]:
@@ -126,6 +145,19 @@ def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
         sentence = f"A rule has no {', '.join(unknown)}. It has: {', '.join(FIELDS)}."
         raise InvalidInput(sentence, fields={name: ["There is no such field."] for name in unknown})
     return dict(fields)
+
+
+def _change(row: Rule, changes: Mapping[str, Any]) -> None:
+    """Set what is named; secrets that come hidden stay."""
+    stored = row.steps
+    for name, value in _known(changes).items():
+        setattr(row, name, hiding.kept(value, stored) if name == "actions" else value)
+
+
+def _ensure_may(editor: User, rule: Rule) -> None:
+    """Nobody has by another's rule done what they may not do themselves."""
+    for step in rule.steps:
+        invocations.ensure_may(editor.get_username(), invocations.find_action(step["action"]))
 
 
 def _ensure_room() -> None:

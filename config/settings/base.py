@@ -237,6 +237,8 @@ SPECTACULAR_SETTINGS = {
         ],
         "ServiceState": ["running", "starting", "stopped", "failed", "unknown"],
         "ApprovalStatus": ["pending", "approved", "rejected", "expired"],
+        "ExecutionStatus": "automation.enums.ExecutionStatus.choices",
+        "PriorityWord": ["low", "normal", "high", "critical"],
         "BatchResultStatus": ["created", "duplicate", "refused"],
     },
     "SERVE_PUBLIC": True,

@@ -1,16 +1,18 @@
 """Whether a rule can be saved as it is: every field, the trigger's form, the conditions, the actions' forms, rights, quotas, loops.
 Called by `rules` alone."""
 
+import difflib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.exceptions import ValidationError
 
-from automation.enums import Mode, action_key, trigger_key
+from automation.enums import ALIASES, Mode, action_key, trigger_key
 from automation.models import Rule
 from automation.services.judging import arming
 from automation.services.running import orders
-from automation.services.saving import feeding
+from automation.services.saving import feeding, hiding
+from config.acts.plugins.actions import actions
 from config.acts.plugins.triggers import triggers
 from config.acts.running import forms, invocations
 from config.kernel.desk import options
@@ -27,6 +29,7 @@ def check(rule: Rule) -> None:
     _fields(rule)
     _trigger(rule)
     rule.actions = [_action(index, step) for index, step in enumerate(rule.steps)]
+    hiding.ensure_open(rule.steps)
     if not rule.actions and not rule.severity:
         _refuse("actions", "A rule needs at least one action, or a severity: then it raises an alert.")
     arming.read_conditions(rule)
@@ -76,7 +79,9 @@ def _action(index: int, step: Any) -> dict[str, Any]:
     if index >= MOST_ACTIONS:
         _refuse("actions", f"A rule has at most {MOST_ACTIONS} actions.")
     key, params = action_key(step["action"]), step.get("params") or {}
-    action = invocations.find_action(key)
+    action = actions.all().get(key)
+    if action is None:
+        _refuse(f"{where}.action", f"There is no action {key!r}.{_nearest(key)}")
     if not isinstance(params, Mapping):
         _refuse(f"{where}.params", "Parameters are an object: names and values.")
     later = {name: value for name, value in params.items() if "${" in repr(value)}
@@ -120,5 +125,11 @@ def _time(rule: Rule) -> None:
         _refuse("timeout_seconds", f"It may be at most AUTOMATION_EXECUTION_TIMEOUT, {options.get('AUTOMATION_EXECUTION_TIMEOUT')} s.")
 
 
-def _refuse(field: str, sentence: str) -> None:
+def _nearest(key: str) -> str:
+    known = [*actions.all(), *ALIASES]
+    near = difflib.get_close_matches(key, known, 1) or difflib.get_close_matches(key.upper(), known, 1)
+    return f" Did you mean {near[0]!r}?" if near else " GET /api/v1/automation/actions lists them."
+
+
+def _refuse(field: str, sentence: str) -> NoReturn:
     raise InvalidInput(sentence, fields={field: [sentence]})

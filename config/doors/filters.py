@@ -1,4 +1,4 @@
-"""Filters that several lists share: from when to when."""
+"""Filters that lists of every app share: from when to when. Used by `api/` of each app."""
 
 from datetime import datetime
 from typing import Any
@@ -21,12 +21,14 @@ class _MomentField(IsoDateTimeField):
             raise ValidationError(str(error)) from None
 
 
-class _MomentFilter(filters.IsoDateTimeFilter):
+class MomentFilter(filters.IsoDateTimeFilter):
+    """A moment in ISO 8601."""
+
     field_class = _MomentField
 
 
 class PeriodFilter(filters.FilterSet):
     """`since` (inclusive) and `until` (exclusive), by when the row was made."""
 
-    since = _MomentFilter(field_name="created_at", lookup_expr="gte")
-    until = _MomentFilter(field_name="created_at", lookup_expr="lt")
+    since = MomentFilter(field_name="created_at", lookup_expr="gte")
+    until = MomentFilter(field_name="created_at", lookup_expr="lt")
