@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from automation.api.asking import ensure_may, read
-from automation.api.serializers.executions import CancelIn, ExecutionDetail, ExecutionOut
+from automation.api.serializers.executions import CancelExecutionIn, ExecutionDetail, ExecutionOut
 from automation.enums import ExecutionStatus
 from automation.models import Execution
 from automation.services import executions
@@ -65,12 +65,12 @@ class CancelExecution(View):
     scope = RUN
     schema_tags = TAGS
 
-    @extend_schema(request=CancelIn, responses=ExecutionDetail, summary="Cancel an execution")
+    @extend_schema(request=CancelExecutionIn, responses=ExecutionDetail, summary="Cancel an execution")
     def post(self, request: Request, execution_id: str) -> Response:
         """What has not begun never does; what runs is stopped. Whoever may not run its actions may not stop them either."""
         execution = executions.find(execution_id)
         ensure_may(request, execution.actions or ())
-        if not executions.cancel(execution, reason=read(CancelIn, request).validated_data["reason"]):
+        if not executions.cancel(execution, reason=read(CancelExecutionIn, request).validated_data["reason"]):
             raise Conflict(f"The execution is {execution.status}; there is nothing left to cancel.")
         return Response(ExecutionDetail(executions.find(execution_id)).data)
 

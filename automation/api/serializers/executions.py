@@ -76,7 +76,7 @@ class ExecutionDetail(ExecutionOut):
         return CallOut(executions.invocations_of(row), many=True).data
 
 
-class CancelIn(serializers.Serializer[Any]):
+class CancelExecutionIn(serializers.Serializer[Any]):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)

@@ -72,7 +72,10 @@ def _times(params: dict[str, Any]) -> dict[str, Any]:
     zone = params.get("time_zone") or settings.TIME_ZONE
     minute, hour, day, month, weekday = params["schedule"].split()
     fields = dict(zip(FIELDS, (minute, hour, day, month, weekday), strict=True))
-    found = CrontabSchedule.objects.filter(**fields, timezone=zone).first() or CrontabSchedule(**fields, timezone=zone)
+    if (found := CrontabSchedule.objects.filter(**fields, timezone=zone).first()) is not None:
+        # Saving it would call `take_over` for every rule that shares it.
+        return {"crontab": found, "interval": None}
+    found = CrontabSchedule(**fields, timezone=zone)
     try:
         found.full_clean()
     except ValidationError:

@@ -1,0 +1,1 @@
+"""The doors of rules: API, routes of the requirements, façade, commands, search and stories."""
