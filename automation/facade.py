@@ -119,6 +119,25 @@ astart_autonomous_operations = sync_to_async(start_autonomous_operations)
 atrigger_manual_execution = sync_to_async(trigger_manual_execution)
 
 
+class _Overrides(MutableMapping[str, Any]):
+    """The sources write settings into a dictionary of the controller; here that changes the option, for all processes."""
+
+    def __getitem__(self, name: str) -> Any:
+        return options.get(OVERRIDES[name])
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        options.set(OVERRIDES[name], value)
+
+    def __delitem__(self, name: str) -> None:
+        options.clear(OVERRIDES[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OVERRIDES)
+
+    def __len__(self) -> int:
+        return len(OVERRIDES)
+
+
 class AutonomousController:
     """The controller as the first source has it. `check_interval` (seconds) and `max_executions`, when given, are put in force."""
 
@@ -181,25 +200,6 @@ class AutomationEngine:
     def list_rules(self) -> list[str]:
         """The names of the rules that there are."""
         return list(Rule.living.order_by("name").values_list("name", flat=True))
-
-
-class _Overrides(MutableMapping[str, Any]):
-    """The sources write settings into a dictionary of the controller; here that changes the option, for all processes."""
-
-    def __getitem__(self, name: str) -> Any:
-        return options.get(OVERRIDES[name])
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        options.set(OVERRIDES[name], value)
-
-    def __delitem__(self, name: str) -> None:
-        options.clear(OVERRIDES[name])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(OVERRIDES)
-
-    def __len__(self) -> int:
-        return len(OVERRIDES)
 
 
 def _told(row: Execution) -> dict[str, Any]:

@@ -31,15 +31,17 @@ class OptimizePerformance(Action):
     timeout_seconds = 900
 
     class Parameters(forms.Form):
-        """What to tune, what to recover; at least one of them."""
+        """What to tune, what to recover."""
 
-        optimization_targets = forms.MultipleChoiceField(choices=TARGETS, required=False)
+        optimization_targets = forms.MultipleChoiceField(
+            choices=TARGETS, required=False, help_text="Left out, with no recovery actions either: the database."
+        )
         recovery_actions = forms.MultipleChoiceField(choices=RECOVERY, required=False)
 
         def clean(self) -> dict[str, Any]:
-            """Something must be asked for: nothing done is no success."""
+            """Nothing done is no success: where nothing was asked for, the database is tuned, which every installation has."""
             if not self.errors and not any(self.cleaned_data.get(name) for name in ("optimization_targets", "recovery_actions")):
-                raise forms.ValidationError("Name at least one of `optimization_targets` and `recovery_actions`.")
+                self.cleaned_data["optimization_targets"] = ["database"]
             return self.cleaned_data
 
     def run(self, params: Mapping[str, Any], call: Call) -> Outcome:

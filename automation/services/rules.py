@@ -73,8 +73,8 @@ def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
     if row.owner is None and editor is not None and changed != ["mode"]:
         row.owner = editor
     checking.check(row)
-    if editor is not None and row.actions != before["actions"]:
-        _ensure_may(editor, row)
+    if editor is not None and row.owner not in (None, editor):
+        _ensure_not_more(row, editor)
     row.revision, row.changed_at = row.revision + 1, clock.now()
     try:
         with transaction.atomic():
@@ -99,6 +99,7 @@ def delete(rule: Rule) -> bool:
     now = clock.now()
     if not Rule.living.filter(pk=rule.pk).update(deleted_at=now, mode=Mode.OFF, changed_at=now):
         return False
+    rule.deleted_at, rule.mode, rule.changed_at = now, Mode.OFF, now
     RuleState.objects.filter(rule=rule).delete()
     waiting = Execution.objects.filter(rule=rule, status=ExecutionStatus.PENDING)
     waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code="rule_deleted", error_message="The rule was deleted.")
@@ -154,8 +155,8 @@ def _change(row: Rule, changes: Mapping[str, Any]) -> None:
         setattr(row, name, hiding.kept(value, stored) if name == "actions" else value)
 
 
-def _ensure_may(editor: User, rule: Rule) -> None:
-    """Nobody has by another's rule done what they may not do themselves."""
+def _ensure_not_more(rule: Rule, editor: User) -> None:
+    """Nobody gets done with the rights of an owner what he may not do himself."""
     for step in rule.steps:
         invocations.ensure_may(editor.get_username(), invocations.find_action(step["action"]))
 

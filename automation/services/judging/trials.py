@@ -289,12 +289,6 @@ def _planned(rule: Rule, values: Mapping[str, Any]) -> tuple[list[dict[str, Any]
             params = paths.fill(step["params"], facts)
         except StewardError as error:
             return planned, f"{step['action']}: {error.message}"
-        planned.append(
-            {
-                "action": step["action"],
-                "title": action.title,
-                "summary": action.summary(params),
-                "params": forms.masked(action.Parameters, params),
-            }
-        )
+        shown = forms.masked(action.Parameters, params)
+        planned.append({"action": step["action"], "title": action.title, "summary": action.summary(shown), "params": shown})
     return planned, ""

@@ -72,10 +72,7 @@ def _times(params: dict[str, Any]) -> dict[str, Any]:
     zone = params.get("time_zone") or settings.TIME_ZONE
     minute, hour, day, month, weekday = params["schedule"].split()
     fields = dict(zip(FIELDS, (minute, hour, day, month, weekday), strict=True))
-    if (found := CrontabSchedule.objects.filter(**fields, timezone=zone).first()) is not None:
-        # Saving it would call `take_over` for every rule that shares it.
-        return {"crontab": found, "interval": None}
-    found = CrontabSchedule(**fields, timezone=zone)
+    found = CrontabSchedule.objects.filter(**fields, timezone=zone).first() or CrontabSchedule(**fields, timezone=zone)
     try:
         found.full_clean()
     except ValidationError:
@@ -84,7 +81,9 @@ def _times(params: dict[str, Any]) -> dict[str, Any]:
             "interval": IntervalSchedule.objects.get_or_create(every=NUDGE_SECONDS, period=IntervalSchedule.SECONDS)[0],
             "crontab": None,
         }
-    found.save()
+    if found.pk is None:
+        # One that is there already stays as it is: saving it again would be a change, which every rule that shares it hears of.
+        found.save()
     return {"crontab": found, "interval": None}
 
 

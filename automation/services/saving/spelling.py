@@ -95,7 +95,8 @@ def _names(found: Mapping[str, Any], key: str, what: str) -> Sequence[str]:
         known = [trigger_name(one) if what == "trigger" else action_name(one) for one in sorted(found)]
         near = difflib.get_close_matches(key.upper(), known, 1)
         hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
-        raise InvalidInput(f"There is no {what} {key!r}. {hint}", fields={what: [f"There is no {key!r}."]})
+        sentence = f"There is no {what} {key!r}. {hint}"
+        raise InvalidInput(sentence, fields={what: [sentence]})
     form: Form = found[key].Parameters
     return list(form.base_fields)  # type: ignore[attr-defined]
 
