@@ -1,4 +1,4 @@
-"""Waits for the end of an execution, doing what it needs here where no worker takes it. Called by the façade and the command `rules run`."""
+"""Waits for the end of an execution, doing here what it needs where no worker takes it. Called by the façade and `rules run`."""
 
 import time
 

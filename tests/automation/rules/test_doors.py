@@ -1,4 +1,4 @@
-"""`/api/v1/automation/executions, start, stop, status, config, triggers, names, conditions/check`; an event's story told with rules."""
+"""`/api/v1/automation/executions, start, stop, status, config, triggers, names, conditions/check` and who may call what."""
 
 from typing import Any
 
@@ -8,12 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from automation.enums import AutomationTrigger
 from automation.models import Execution
-from automation.services import executions, rules
+from automation.services import executions
 from automation.services.judging import arming
 from config.acts.plugins.triggers import triggers
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, jobs
-from config.kernel.plugins.contracts import storytellers
 from tests.support.acting.executor import work_off
 from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
 from tests.support.rules import make_rule, sample
@@ -194,59 +193,6 @@ def test_a_condition_is_checked_before_it_is_used():
     assert given["truth"] is False
     bad = api.post(f"{BASE}/conditions/check", {"condition": "cpu_usge > 80"}).json()
     assert (bad["is_valid"], "cpu_usage" in bad["problem"]) == (False, True)
-
-
-# --- the story of an event ------------------------------------------------------------------------
-
-
-def story(event: Any) -> list[Any]:
-    return list(storytellers.get("automation.rules")(event))
-
-
-def test_the_story_names_the_rule_that_fired_its_execution_and_its_calls():
-    rule = make_rule("Listens")
-    event = happen()
-    run()
-    [execution], told = Execution.objects.all(), story(event)
-    assert [moment.text for moment in told] == [
-        "The rule 'Listens' fired: event system.status.",
-        "Called acting.noop: completed",
-        "The execution of 'Listens' is completed",
-    ] or told[0].text.startswith("The rule 'Listens' fired")
-    assert [moment.url for moment in told][0].endswith(rule.uid)
-    assert told[-1].url.endswith(execution.uid)
-    assert (told[-1].tone, told[1].kind) == ("ok", "call")
-
-
-def test_the_story_says_why_a_rule_did_not_fire_was_held_or_would_have():
-    make_rule("Other", condition="data.status == 'y'")
-    make_rule("Shadow", mode="shadow")
-    make_rule("Held", cooldown_seconds=600)
-    happen()
-    event = happen()
-    told = {moment.text.split("'")[1]: moment for moment in story(event)}
-    assert "did not fire: data.status = x, needs == 'y'" in told["Other"].text
-    assert "would have fired" in told["Shadow"].text
-    assert "was held: " in told["Held"].text
-    assert (told["Held"].tone, told["Other"].tone) == ("held", "info")
-
-
-def test_the_story_of_an_event_nobody_listens_to_has_no_rule_in_it():
-    make_rule("Deaf", trigger_params={"events": ["error.occurred"]})
-    assert story(happen()) == []
-
-
-def test_a_story_costs_no_more_statements_for_many_rules():
-    costs = []
-    for count in (2, 12):
-        for number in range(rules.listed().count(), count):
-            make_rule(f"Rule {number}")
-        event = happen()
-        run()
-        with CaptureQueriesContext(connection) as caught:
-            assert len(story(event)) == 3 * count
-        costs.append(len(caught))
-    assert costs[0] == costs[1] <= 4
 
 
 # --- who may --------------------------------------------------------------------------------------
