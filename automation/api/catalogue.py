@@ -11,7 +11,7 @@ from automation.api.asking import read
 from automation.api.rules import SEE
 from automation.api.serializers.executions import ConditionIn, ConditionOut, NameOut, TriggerOut
 from automation.enums import AutomationTrigger
-from automation.services.judging import catalogue, trials
+from automation.services.judging import catalogue, drafts
 from config.acts.plugins.triggers import Trigger, triggers
 from config.acts.running import forms
 from config.doors.api import View
@@ -54,7 +54,7 @@ class CheckCondition(View):
     def post(self, request: Request) -> Response:
         """What is wrong with it, or each of its parts as it would be judged on the values, or on what was measured last."""
         sent = read(ConditionIn, request).validated_data
-        return Response(ConditionOut(trials.check_condition(sent["condition"], values=sent.get("values"))).data)
+        return Response(ConditionOut(drafts.check_condition(sent["condition"], values=sent.get("values"))).data)
 
 
 def _described(key: str, trigger: Trigger) -> dict[str, Any]:

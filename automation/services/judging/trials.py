@@ -13,11 +13,10 @@ from automation.engine import rulings
 from automation.engine.discipline import Standing
 from automation.engine.rulings import Armed, Memory, Ruling
 from automation.models import Rule
-from automation.services.judging import catalogue, judgement
+from automation.services.judging import judgement
 from automation.services.judging.arming import arm
 from automation.services.judging.verdicts import parts_as_json
 from automation.services.running import pressure
-from config.acts.language import conditions
 from config.acts.plugins.triggers import Seen
 from config.acts.running import forms, invocations
 from config.acts.texts import paths
@@ -43,19 +42,6 @@ class Tried:
     parts: Sequence[Mapping[str, Any]]
     actions: Sequence[Mapping[str, Any]]
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A condition that was looked at: what is wrong with it, or how it reads and how it would be judged."""
-
-    is_valid: bool
-    problem: str = ""
-    text: str = ""
-    names: Sequence[str] = ()
-    for_seconds: float = 0.0
-    truth: bool | None = None
-    parts: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass
@@ -102,16 +88,6 @@ def try_now(rule: Rule, *, values: Mapping[str, Any] | None = None) -> Tried:
     said = rulings.told(weighed.parts) or "It has no condition: whenever it wakes, it fires."
     planned, problem = _planned(rule, found)
     return Tried(result, reason, said, parts_as_json(weighed.parts), planned, problem)
-
-
-def check_condition(text: str, *, values: Mapping[str, Any] | None = None) -> Checked:
-    """Look at a condition by itself, on the values given or measured last."""
-    try:
-        found = conditions.check(text, catalogue.known(), open_paths=catalogue.OPEN_PATHS)
-    except InvalidInput as error:
-        return Checked(False, error.message)
-    judged = conditions.evaluate(found, pressure.measured() if values is None else values)
-    return Checked(True, "", found.text, sorted(found.names), found.for_seconds, judged.truth, parts_as_json(judged.parts))
 
 
 def back_test(

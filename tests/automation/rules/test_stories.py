@@ -98,7 +98,5 @@ def test_the_search_box_finds_rules_by_id_and_name_and_executions_by_id():
     rule = make_rule("Listens")
     happen()
     execution = Execution.objects.get()
-    found = {
-        asked: [hit.url for finder in finders.all().values() if (hit := finder(asked))] for asked in (rule.uid, "Listens", execution.uid)
-    }
-    assert [urls[0].rpartition("/")[2] for urls in found.values()] == [rule.uid, rule.uid, execution.uid]
+    for asked, leads_to in ((rule.uid, rule.uid), ("Listens", rule.uid), (execution.uid, execution.uid)):
+        assert [hit.url.rpartition("/")[2] for finder in finders.all().values() if (hit := finder(asked))] == [leads_to]
