@@ -10,7 +10,6 @@ from django import forms
 from automation.models import Queue, WorkItem
 from automation.services import queues
 from config.acts.plugins.processors import processors
-from config.kernel.flow.errors import InvalidInput
 from config.look.fields import MONO, PrettyJSON
 from config.look.parameters import DrawsParameters, ParametersField, choices_of
 
@@ -89,15 +88,6 @@ class QueueForm(DrawsParameters, forms.Form):
         """In the order a person thinks."""
         for title, lead, names in self.layout:
             yield Section(title, lead, [self[name] for name in names])
-
-    def blame(self, error: InvalidInput) -> None:
-        """Put what the service found wrong beside the fields that it names, the rest on top."""
-        for name, sentences in error.fields.items():
-            known = name.partition(".")[0]
-            for sentence in sentences:
-                self.add_error(known if known in self.fields else None, sentence)
-        if not error.fields:
-            self.add_error(None, error.message)
 
 
 class ItemForm(forms.Form):

@@ -104,11 +104,15 @@ class DeedForm(ModelForm):
                 self.deed()
                 transaction.set_rollback(True)
         except StewardError as refusal:
-            fields = refusal.fields if isinstance(refusal, InvalidInput) else {}
-            for name, sentences in (fields or {"": [refusal.message]}).items():
-                known = self.beside.get(whole := name.partition(".")[0], whole)
-                said = sentences if known == name or not name else [f"{name}: {sentence}" for sentence in sentences]
-                self.add_error(known if known in self.fields else None, [*said])
+            self.refused(refusal)
+
+    def refused(self, refusal: StewardError) -> None:
+        """Show what the service said, beside the fields that it names."""
+        fields = refusal.fields if isinstance(refusal, InvalidInput) else {}
+        for name, sentences in (fields or {"": [refusal.message]}).items():
+            known = self.beside.get(whole := name.partition(".")[0], whole)
+            said = sentences if known == name or not name else [f"{name}: {sentence}" for sentence in sentences]
+            self.add_error(known if known in self.fields else None, [*said])
 
 
 class ReadOnlyAdmin(BaseAdmin):

@@ -9,7 +9,7 @@ Used by the forms of rules, queues and services, in the admin and on the dashboa
 (`js/parameters.js`), without them by a button; both send the whole form with `_redraw`, which checks and saves nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,11 +19,13 @@ from django.forms.utils import ErrorDict
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
+from config.kernel.flow.errors import InvalidInput
 from config.kernel.plugins.registry import Registry
 
 REDRAW = "_redraw"
 STORED = "Stored. Leave it empty to keep it."
 TEMPLATE = "components/parameters.html"
+LOOK = "Look at what is marked here."
 
 if TYPE_CHECKING:
     Base = forms.Form
@@ -56,8 +58,10 @@ class ParametersWidget(forms.Widget):
         self.registry = registry
         self.chooser = ""
         self.stored_key = ""
+        self.drawn_key = ""
         self.stored: Mapping[str, Any] = {}
         self.is_redrawn = False
+        self.blamed: Mapping[str, Sequence[str]] = {}
 
     def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
         return self.chooser not in data
@@ -72,12 +76,22 @@ class ParametersWidget(forms.Widget):
         form = value.form if isinstance(value, Typed) else self._form(key, name)
         if isinstance(value, Typed) and form is not None and (self.is_redrawn or value.is_other):
             form = self._form(key, name, typed=value)
+        for field, sentences in self.blamed.items():
+            form.add_error(field, [*sentences])
         plugin = self.registry.all().get(key)
         shown = {"name": name, "key": key, "form": form, "about": getattr(plugin, "about", ""), "redraw": REDRAW}
         return render_to_string(TEMPLATE, shown)
 
     def id_for_label(self, id_: str, index: Any = None) -> str:
         return ""
+
+    def blame(self, where: str, sentences: Sequence[str]) -> bool:
+        """Have sentences of a service stand beside the plug-in's field `where`. False when the plug-in has none of that name."""
+        plugin = self.registry.all().get(self.drawn_key)
+        if plugin is None or where not in plugin.Parameters.base_fields:
+            return False
+        self.blamed = {**self.blamed, where: sentences}
+        return True
 
     def kept(self, key: str) -> Mapping[str, Any]:
         """What is stored for the plug-in `key`; nothing when another one was."""
@@ -113,7 +127,7 @@ class ParametersField(forms.Field):
         if value.is_other:
             raise forms.ValidationError("These are the fields of your new choice. Look at them and save again.", code="other")
         if not value.form.is_valid():
-            raise forms.ValidationError("Look at what is marked here.", code="invalid")
+            raise forms.ValidationError(LOOK, code="invalid")
         cleaned = dict(value.form.cleaned_data)
         kept = widget.kept(value.key)
         cleaned |= {name: kept[name] for name in secrets_of(value.form) if not cleaned.get(name) and kept.get(name)}
@@ -143,8 +157,19 @@ class DrawsParameters(Base):
         widget.chooser = chooser.html_name
         widget.stored_key = str(chooser.initial or "")
         widget.stored = self.get_initial_for_field(field, name) or {}
+        widget.drawn_key = str(chooser.value() or "")
         widget.is_redrawn = self.is_redrawn
         chooser.field.widget.attrs["data-parameters"] = f"parameters-{self.add_prefix(name)}"
+
+    def blame(self, error: InvalidInput) -> None:
+        """Put what a service refused beside the fields that it names, those of plug-ins too; the rest on top."""
+        for name, sentences in (error.fields or {"": [error.message]}).items():
+            known, _, where = name.partition(".")
+            field = self.fields.get(known)
+            if where and field is not None and hasattr(field.widget, "blame") and field.widget.blame(where, sentences):
+                sentences = [] if known in self.errors else [LOOK]
+            for sentence in sentences:
+                self.add_error(known if field is not None else None, sentence)
 
     @property
     def is_redrawn(self) -> bool:
