@@ -2,8 +2,8 @@
 
 from django.urls import reverse
 
-from automation.models import Report
-from config.acts.models import Backup
+from automation.models import Execution, Report, Rule
+from config.acts.models import Approval, Backup
 from config.kernel.plugins.contracts import Found, finders
 
 
@@ -20,4 +20,28 @@ def find_backup(asked: str) -> Found | None:
     """`backup_…`"""
     if asked.startswith("backup_") and Backup.objects.filter(uid=asked).exists():
         return Found(f"Backup {asked}", reverse("automation:backup", args=[asked]))
+    return None
+
+
+@finders.plugin("automation.rule")
+def find_rule(asked: str) -> Found | None:
+    """`rul_…`, or the name of a rule."""
+    named = {"uid": asked} if asked.startswith("rul_") else {"name__iexact": asked}
+    rule = Rule.living.filter(**named).defer("actions").first()
+    return Found(f"Rule {rule.name}", reverse("automation:rule", args=[rule.uid])) if rule else None
+
+
+@finders.plugin("automation.execution")
+def find_execution(asked: str) -> Found | None:
+    """`exe_…`"""
+    if asked.startswith("exe_") and Execution.objects.filter(uid=asked).exists():
+        return Found(f"Execution {asked}", reverse("automation:execution", args=[asked]))
+    return None
+
+
+@finders.plugin("automation.approval")
+def find_approval(asked: str) -> Found | None:
+    """`apr_…`"""
+    if asked.startswith("apr_") and Approval.objects.filter(uid=asked).exists():
+        return Found(f"Approval {asked}", reverse("automation:approval", args=[asked]))
     return None

@@ -2,10 +2,41 @@
 
 from django.urls import path
 
-from automation.dashboard import backups, items, metrics, queues, reports
+from automation.dashboard import (
+    approvals,
+    backups,
+    executions,
+    items,
+    metrics,
+    queues,
+    reports,
+    rule_deeds,
+    rule_forms,
+    rule_trials,
+    rules,
+)
 
 app_name = "automation"
 urlpatterns = [
+    path("rules", rules.listing, name="rules"),
+    path("rules/new", rule_forms.add, name="rule-new"),
+    path("rules/condition", rule_forms.condition, name="rule-condition"),
+    path("rules/<str:uid>", rules.detail, name="rule"),
+    path("rules/<str:uid>/edit", rule_forms.edit, name="rule-edit"),
+    path("rules/<str:uid>/mode", rule_deeds.mode, name="rule-mode"),
+    path("rules/<str:uid>/run", rule_deeds.run, name="rule-run"),
+    path("rules/<str:uid>/try", rule_trials.attempt, name="rule-try"),
+    path("rules/<str:uid>/back-test", rule_trials.back_test, name="rule-back-test"),
+    path("rules/<str:uid>/delete", rule_deeds.delete, name="rule-delete"),
+    path("automation/start", rule_deeds.start, name="start"),
+    path("automation/stop", rule_deeds.stop, name="stop"),
+    path("executions", executions.listing, name="executions"),
+    path("executions/<str:uid>", executions.detail, name="execution"),
+    path("executions/<str:uid>/cancel", executions.cancel, name="execution-cancel"),
+    path("executions/<str:uid>/undo/<str:call>", executions.undo, name="execution-undo"),
+    path("approvals", approvals.listing, name="approvals"),
+    path("approvals/<str:uid>", approvals.detail, name="approval"),
+    path("approvals/<str:uid>/answer", approvals.answer, name="approval-answer"),
     path("system/metrics", metrics.listing, name="metrics"),
     path("system/metrics/<str:name>", metrics.detail, name="metric"),
     path("system/metrics/<str:name>/data", metrics.data, name="metric-data"),

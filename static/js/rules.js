@@ -16,7 +16,7 @@
     if (!answer.ok || area.value !== text) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     said.replaceChildren(...fresh.body.childNodes);
-    area.toggleAttribute("aria-invalid", Boolean(said.querySelector(".errors")));
+    area.setAttribute("aria-invalid", said.querySelector(".errors") ? "true" : "false");
   };
 
   const soon = (area, wait) => {

@@ -13,10 +13,11 @@ from automation.engine import rulings
 from automation.engine.discipline import Standing
 from automation.engine.rulings import Armed, Memory, Ruling
 from automation.models import Rule
-from automation.services.judging import judgement
+from automation.services.judging import catalogue, judgement
 from automation.services.judging.arming import arm
 from automation.services.judging.verdicts import parts_as_json
 from automation.services.running import pressure
+from config.acts.language import conditions
 from config.acts.plugins.triggers import Seen
 from config.acts.running import forms, invocations
 from config.acts.texts import paths
@@ -27,6 +28,8 @@ from config.kernel.flow.errors import InvalidInput, StewardError
 from config.kernel.models import Event
 
 CHUNK, MOST_FIRINGS = 2000, 200
+# The window of a back-test in so many equal parts, for a chart.
+COLUMNS = 48
 LONGEST = timedelta(days=31)
 # Names that come with the event; others ask for the samples beside it.
 OF_EVENTS = ("event", "data")
@@ -44,9 +47,21 @@ class Tried:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Weighed:
+    """How a condition reads, and what it comes to now."""
+
+    text: str
+    truth: bool | None
+    parts: Sequence[Mapping[str, Any]]
+
+
 @dataclass
 class Tested:
-    """A back-test. `firings`: the first MOST_FIRINGS moments it would have fired at; `held` by reason: what its discipline kept back."""
+    """A back-test. `firings`: the first MOST_FIRINGS moments it would have fired at; `held` by reason: what its discipline kept back.
+
+    `fired_in` and `held_in` count by part of the window.
+    """
 
     since: datetime
     until: datetime
@@ -56,6 +71,12 @@ class Tested:
     firings: list[dict[str, Any]] = field(default_factory=list)
     results: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
+    fired_in: Counter[int] = field(default_factory=Counter)
+    held_in: Counter[int] = field(default_factory=Counter)
+
+    def column_of(self, at: datetime) -> int:
+        """Which of the COLUMNS equal parts of the window a moment lies in."""
+        return min(COLUMNS - 1, max(0, int((at - self.since) / (self.until - self.since) * COLUMNS)))
 
     @property
     def is_complete(self) -> bool:
@@ -88,6 +109,13 @@ def try_now(rule: Rule, *, values: Mapping[str, Any] | None = None) -> Tried:
     said = rulings.told(weighed.parts) or "It has no condition: whenever it wakes, it fires."
     planned, problem = _planned(rule, found)
     return Tried(result, reason, said, parts_as_json(weighed.parts), planned, problem)
+
+
+def weigh(text: str) -> Weighed:
+    """A condition as it is being typed, on the values measured last. Raises InvalidInput with what is wrong with it."""
+    condition = conditions.check(text, catalogue.known(), open_paths=catalogue.OPEN_PATHS)
+    judged = conditions.evaluate(condition, pressure.measured())
+    return Weighed(condition.text, judged.truth, parts_as_json(judged.parts))
 
 
 def back_test(
@@ -174,10 +202,12 @@ class _Machine:
         if ruling.fires:
             self.recent.append(self.moment)
             self.tested.fired += 1
+            self.tested.fired_in[self.tested.column_of(ruling.slot)] += 1
             if len(self.tested.firings) < MOST_FIRINGS:
                 self.tested.firings.append({"at": ruling.slot, "subject": subject, "event": event_uid, "text": ruling.text})
         elif ruling.result == "held":
             self.tested.held[str(ruling.reason)] += 1
+            self.tested.held_in[self.tested.column_of(ruling.slot)] += 1
 
     def _values(self, seen: Seen | None) -> dict[str, Any]:
         return judgement.values_of(seen, self.samples.at(self.moment) if self.samples else {})
