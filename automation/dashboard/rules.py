@@ -166,7 +166,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponseBase:
     rule = one(uid)
     shown = {
         **standing(rule),
-        "verdicts": rule.verdicts.select_related("execution")[:VERDICTS_SHOWN],
+        "verdicts": [(one, TONES[Result(one.result)]) for one in _verdicts(rule)],
         "executions": rule.executions.defer("actions", "facts", "parts")[:EXECUTIONS_SHOWN],
         "may_manage": permissions.may(request.user, MANAGE) and not rule.managed_by,
         "may_run": permissions.may(request.user, RUN) and bool(rule.steps),
@@ -175,6 +175,11 @@ def detail(request: HttpRequest, uid: str) -> HttpResponseBase:
     if not request.headers.get("HX-Request"):
         shown |= {"warnings": [*rules.warnings(rule), *_lacking(rule)], "words": words(rule)}
     return pages.draw(request, "automation/rule.html", shown)
+
+
+def _verdicts(rule: Rule) -> "QuerySet[Verdict]":
+    heavy = [f"execution__{name}" for name in ("actions", "facts", "parts")]
+    return rule.verdicts.select_related("execution").defer(*heavy)[:VERDICTS_SHOWN]  # type: ignore[no-any-return]
 
 
 def standing(rule: Rule) -> dict[str, Any]:

@@ -57,15 +57,15 @@ EXAMPLES = (
     ),
     Example(
         "errors",
-        "Tell me of critical errors",
-        "Each critical error once, however often it comes.",
+        "Tell me of errors in tasks",
+        "Each kind of error once, when it has been quiet for a minute.",
         {
-            "name": "Critical error",
+            "name": "Error in a task",
             "trigger": "automation.event",
             "trigger_params": {"events": ["error.occurred"]},
-            "condition": "data.severity == 'critical'",
+            "subject_path": "data.error_type",
             "debounce_seconds": 60,
-            "actions": [_tell("${event.subject}: ${event.type}", "Critical error")],
+            "actions": [_tell("${data.error_type}: ${data.message}", "Error in a task")],
         },
     ),
 )

@@ -1,5 +1,6 @@
 """The words that templates use: `{% load steward %}`. How each looks is told in templates/README.md."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -122,6 +123,23 @@ def number(amount: float | None) -> str:
 def measured(value: float | None, unit: str = "") -> str:
     """A measured value with its unit (`%`, `s`, `bytes`, `/s`, `bytes/s` or none): `{{ 0.038|measured:"s" }}` gives `38 ms`."""
     return words.measured(value, unit)
+
+
+@register.filter
+def valued(value: Any, unit: str = "") -> str:
+    """A value that a condition saw: `measured` for a number, otherwise as `told`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return words.measured(value, unit) if is_number else told(value)
+
+
+@register.filter
+def told(value: Any) -> str:
+    """Any value in one line: texts as they are, lists by comma, the rest as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return ", ".join(str(one) for one in value)
+    return words.NOTHING if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 @register.simple_tag
