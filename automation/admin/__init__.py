@@ -1,5 +1,5 @@
 """Admin pages of automation, one module a kind of row."""
 
-from automation.admin import queues, reports
+from automation.admin import queues, reports, rules
 
-__all__ = ["queues", "reports"]
+__all__ = ["queues", "reports", "rules"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -18,7 +17,6 @@ from config.acts.models import Approval, Invocation
 from config.acts.plugins.actions import actions
 from config.acts.running import approvals, invocations
 from config.kernel.desk import permissions
-from config.kernel.flow import clock
 from config.kernel.models import Event
 from config.kernel.plugins.contracts import Page
 from config.kernel.plugins.contracts import pages as navigation
@@ -83,7 +81,9 @@ def listing(request: HttpRequest) -> HttpResponseBase:
 
 def filtered(request: HttpRequest) -> "QuerySet[Execution]":
     """As `?status= source= rule= shadow= since= until= q=` ask."""
-    rows: QuerySet[Execution] = Execution.objects.select_related("rule", "event").defer(*HEAVY, "rule__actions", "event__body").order_by("-id")
+    rows: QuerySet[Execution] = (
+        Execution.objects.select_related("rule", "event").defer(*HEAVY, "rule__actions", "event__body").order_by("-id")
+    )
     given = {name: request.GET.get(name, "").strip()[:200] for name in ("status", "source", "rule", "shadow", "q")}
     if given["status"]:
         rows = rows.filter(status__in=OPEN) if given["status"] == "open" else rows.filter(status=given["status"])
@@ -112,11 +112,12 @@ def detail(request: HttpRequest, uid: str) -> HttpResponseBase:
     """`/executions/<uid>`"""
     execution = executions.find(uid)
     found = steps(execution)
+    caused = _caused(execution, found)
     shown = {
         "execution": execution,
         "steps": found,
-        "caused": _caused(execution),
-        "follow_up": _follow_up(execution),
+        "caused": caused,
+        "follow_up": _follow_up(caused),
         "is_open": execution.status in OPEN,
         "may_run": permissions.may(request.user, RUN),
         "answerable": [step.approval for step in found if step.approval and permissions.may(request.user, step.approval.scope)],
@@ -143,19 +144,16 @@ def steps(execution: Execution) -> list[Step]:
     return found
 
 
-def _caused(execution: Execution) -> Sequence[Event]:
-    """Events that came of it: of its own end, and of what its actions did."""
-    if not execution.correlation_id:
-        return []
-    end = (execution.ended_at or clock.now()) + timedelta(seconds=5)
-    rows = Event.objects.filter(correlation_id=execution.correlation_id, created_at__gte=execution.created_at, created_at__lte=end)
-    rows = rows.filter(Q(subject=f"execution:{execution.uid}") | Q(hops__gt=execution.hops)).exclude(pk=execution.event_id or 0)
+def _caused(execution: Execution, found: Sequence[Step]) -> Sequence[Event]:
+    """Events that came of it: of its own end, and those that its actions published."""
+    sources = [f"action:{step.call.uid}" for step in found if step.call]
+    rows = Event.objects.filter(Q(subject=f"execution:{execution.uid}") | Q(source__in=sources))
     return list(rows.defer("body").order_by("id")[:CAUSED_SHOWN])
 
 
-def _follow_up(execution: Execution) -> Sequence[Execution]:
+def _follow_up(caused: Sequence[Event]) -> Sequence[Execution]:
     """Executions of the events that it caused."""
-    rows = Execution.objects.filter(event__in=[event.pk for event in _caused(execution)]).exclude(pk=execution.pk)
+    rows = Execution.objects.filter(event__in=[event.pk for event in caused])
     return list(rows.defer(*HEAVY).order_by("id")[:CAUSED_SHOWN])
 
 

@@ -137,10 +137,11 @@ def _hours(keys: Iterable[int]) -> Mapping[int, dict[datetime, tuple[int, int]]]
     """For each rule and hour of the last day: executions that went well or are open, and those that ended badly."""
     since = _first_hour()
     rows = Execution.objects.filter(rule__in=list(keys), created_at__gte=since).exclude(status="skipped").order_by()
-    rows = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).values("rule", "hour")
     found: dict[int, dict[datetime, tuple[int, int]]] = defaultdict(dict)
-    for row in rows.annotate(every=Count("id"), bad=Count("id", filter=Q(status__in=ENDED_BADLY))):
-        found[row["rule"]][row["hour"]] = (row["every"] - row["bad"], row["bad"])
+    by_hour = rows.annotate(hour=TruncHour("created_at", tzinfo=UTC)).values("rule", "hour")
+    counted = by_hour.annotate(every=Count("id"), bad=Count("id", filter=Q(status__in=ENDED_BADLY)))
+    for rule, hour, every, bad in counted.values_list("rule", "hour", "every", "bad"):
+        found[rule][hour] = (every - bad, bad)
     return found
 
 
@@ -179,7 +180,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponseBase:
 
 def _verdicts(rule: Rule) -> "QuerySet[Verdict]":
     heavy = [f"execution__{name}" for name in ("actions", "facts", "parts")]
-    return rule.verdicts.select_related("execution").defer(*heavy)[:VERDICTS_SHOWN]  # type: ignore[no-any-return]
+    return rule.verdicts.select_related("execution").defer(*heavy)[:VERDICTS_SHOWN]
 
 
 def standing(rule: Rule) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""A condition that is typed with help: the names that there are with unit and latest value, and what the text comes to. Used by the form of rules."""
+"""A condition that is typed with help: the names that there are with unit and latest value, and what the text comes to.
+
+Used by the form of rules.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,5 +1,6 @@
 """Further limits of a rule, `{"min_error_rate": 2}`, as rows of name and bounds. Used by the form of rules."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -124,4 +125,6 @@ def _value(text: str) -> Any:
         found = float(text)
     except ValueError:
         return text
-    return text if found != found or found in (float("inf"), float("-inf")) else int(found) if found.is_integer() else found
+    if not math.isfinite(found):
+        return text
+    return int(found) if found.is_integer() else found

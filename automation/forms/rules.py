@@ -29,7 +29,9 @@ class Seconds(Length):
     """A length of time in whole seconds; shown as people say it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"required": False, "max_seconds": 366 * 86400, "widget": forms.TextInput(attrs={"autocomplete": "off"}), **options})
+        super().__init__(
+            **{"required": False, "max_seconds": 366 * 86400, "widget": forms.TextInput(attrs={"autocomplete": "off"}), **options}
+        )
 
     def clean(self, value: Any) -> Any:
         found = super().clean(value)
@@ -124,7 +126,10 @@ class RuleForm(DrawsParameters, forms.Form):
         label="Wait until quiet for", help_text="Events only: it waits until none came for so long; the last one counts."
     )
     clear_condition = ConditionField(
-        label="Over when", rows=2, has_names=False, help_text="What must hold before it may fire anew. Empty: its condition no longer holds."
+        label="Over when",
+        rows=2,
+        has_names=False,
+        help_text="What must hold before it may fire anew. Empty: its condition no longer holds.",
     )
     max_per_hour = forms.IntegerField(label="At most per hour", required=False, min_value=1, help_text="Times. Empty: no limit.")
     subject_path = forms.CharField(

@@ -1,4 +1,4 @@
-"""The actions of a rule as a list of drawn fields: added, moved and removed by buttons, with scripts and without. Used by the form of rules.
+"""The actions of a rule as a list of drawn fields: added, moved and removed by buttons. Used by the form of rules.
 
 Rows keep their number for as long as the page is filled in; `NAME-order` says in which order they stand.
 """
@@ -137,7 +137,7 @@ class StepsField(forms.Field):
 
     def clean(self, value: Any) -> list[dict[str, Any]]:
         rows = value.rows if isinstance(value, TypedSteps) else ()
-        if not all([row.form.is_valid() for row in rows]):
+        if not all(row.form.is_valid() for row in rows):
             raise forms.ValidationError(LOOK, code="invalid")
         return [{"action": row.form.cleaned_data["action"], "params": row.form.cleaned_data["params"]} for row in rows]
 

@@ -167,8 +167,10 @@ class DrawsParameters(Base):
             known, _, where = name.partition(".")
             field = self.fields.get(known)
             if where and field is not None and hasattr(field.widget, "blame") and field.widget.blame(where, sentences):
-                sentences = [] if known in self.errors else [LOOK]
-            for sentence in sentences:
+                shown: Sequence[str] = [] if known in self.errors else [LOOK]
+            else:
+                shown = sentences
+            for sentence in shown:
                 self.add_error(known if field is not None else None, sentence)
 
     @property
