@@ -46,7 +46,7 @@ class RuleForm(DrawsParameters, DeedForm):
 
     class Media:
         css = {"all": ("css/rules.css",)}
-        js = ("js/rules.js",)
+        js = ("js/parameters.js", "js/rules.js")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -93,7 +93,7 @@ class RuleForm(DrawsParameters, forms.Form):
 
     class Media:
         css = {"all": ("css/rules.css",)}
-        js = ("js/rules.js",)
+        js = ("js/parameters.js", "js/rules.js")
 
     name = forms.CharField(label="Name", max_length=120, help_text="Short and unlike others: “Queue is stuck”.")
     about = forms.CharField(

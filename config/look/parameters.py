@@ -25,6 +25,7 @@ from config.kernel.plugins.registry import Registry
 REDRAW = "_redraw"
 STORED = "Stored. Leave it empty to keep it."
 TEMPLATE = "components/parameters.html"
+ROWS = 3  # of a text, where the plug-in says nothing
 LOOK = "Look at what is marked here."
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ class ParametersWidget(forms.Widget):
             return None
         given = {} if typed is None else _typed_values(typed)
         made = plugin.Parameters(data, files, prefix=name, initial={**self.kept(key), **given}, use_required_attribute=False)
+        for field in made.fields.values():
+            if isinstance(field.widget, forms.Textarea) and field.widget.attrs.get("rows") == "10":
+                field.widget.attrs["rows"] = ROWS
         for secret in secrets_of(made):
             if given.get(secret):
                 made.fields[secret].widget.render_value = True  # it goes back to the person who has just typed it

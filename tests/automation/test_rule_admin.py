@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
@@ -33,10 +33,7 @@ def _begin_anew():
 def person(role, *more):
     user = User.objects.create_user(f"p-{role}", password="x", is_staff=True)
     user.groups.add(Group.objects.get(name=f"automation_{role}"))
-    for scope in more:
-        from tests.support.api import grant
-
-        grant(user, scope)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=more))
     client = Client()
     client.force_login(user)
     return client
@@ -226,7 +223,15 @@ def test_another_time_in_the_admin_of_schedules_is_another_time_of_the_rule():
 
 def test_another_time_of_the_rule_is_another_time_of_its_periodic_task():
     rule, boss = scheduled(), person("admin")
-    fields = {**FORM, "name": rule.name, "condition": "", "conditions-0-name": "", "conditions-0-least": "", "for_seconds": "", "mode": "on"}
+    fields = {
+        **FORM,
+        "name": rule.name,
+        "condition": "",
+        "conditions-0-name": "",
+        "conditions-0-least": "",
+        "for_seconds": "",
+        "mode": "on",
+    }
     fields |= {"trigger": "automation.schedule", "trigger_params-plugin": "automation.schedule", "trigger_params-schedule": "15 3 * * *"}
     assert boss.post(change(rule), fields).status_code == 302
     row = PeriodicTask.objects.get(name=f"rule {rule.uid}")

@@ -26,7 +26,10 @@ from tests.support.rules import NOTHING, make_rule, sample
 
 pytestmark = pytest.mark.django_db
 
-EMIT = {"action": "automation.emit_event", "params": {"type": "user.quota_exceeded", "data": {"user_id": "hello", "quota_type": "x", "current_usage": 1}}}
+EMIT = {
+    "action": "automation.emit_event",
+    "params": {"type": "user.quota_exceeded", "data": {"user_id": "hello", "quota_type": "x", "current_usage": 1}},
+}
 TYPED = {
     "name": "Processor is busy",
     "about": "",

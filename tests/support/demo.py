@@ -41,6 +41,7 @@ def filled(house: Stack) -> Iterator[None]:
         _settle(house)
         _services(house, good)
         _actions(house)
+        _rules(house)
         yield
 
 
@@ -72,6 +73,52 @@ def _services(house: Stack, healthy: receivers.Receiver) -> None:
     for name in ("workers", "checkout"):
         _do(house, f"/api/v1/healing/services/{name}/status", {})
     _do(house, "/api/v1/healing/services/checkout/restart", {})
+
+
+RULES = """
+from automation.services import executions, rules
+from django.contrib.auth.models import User
+
+admin = User.objects.get(username="admin")
+tell = {"action": "automation.send_notification", "params": {"title": "From a rule", "message": "${data.component} is ${data.status}."}}
+emit = {"action": "automation.emit_event", "params": {"type": "user.quota_exceeded",
+    "data": {"user_id": "7", "quota_type": "api", "current_usage": 61}}}
+busy = {"metric": "cpu_usage", "operator": ">", "value": 1, "cpu_threshold": 99}
+for fields in (
+    {"name": "Tell me when a part is ill", "about": "Ask the shop team first: they restart it at times.", "mode": "on",
+     "trigger": "automation.event", "trigger_params": {"events": ["system.status"]},
+     "condition": "data.component != 'cache' AND data.details.load < 5", "cooldown_seconds": 1, "actions": [tell, emit]},
+    {"name": "Processor is busy", "mode": "shadow", "trigger": "automation.threshold", "trigger_params": busy, "for_seconds": 300,
+     "cooldown_seconds": 1800, "severity": "high", "conditions": {"max_memory_usage": 99}},
+    {"name": "Clean up every night", "mode": "on", "trigger": "automation.schedule",
+     "trigger_params": {"schedule": "0 2 * * *", "time_zone": "Europe/Brussels"},
+     "actions": [{"action": "automation.cleanup_cache", "params": {}}]},
+    {"name": "Partner forgot the invoice", "mode": "off", "trigger": "automation.absence",
+     "trigger_params": {"events": ["video.completed"], "within_seconds": 86400}, "actions": [tell]},
+    {"name": "Ask the billing server", "mode": "on", "trigger": "automation.event", "trigger_params": {"events": ["system.status"]},
+     "max_per_hour": 2, "actions": [{"action": "automation.http_request",
+     "params": {"url": "http://127.0.0.1:9/bill", "headers": {"Authorization": "Bearer hush"}}}]},
+):
+    made = rules.create(owner=admin, **fields)
+    print(made.uid)
+"""
+
+
+def _rules(house: Stack) -> None:
+    """One that fires, one in shadow, one for the night, one that sleeps, one that fails; one that waits for a yes."""
+    made = house.manage("shell", "-v", "0", "-c", RULES).split()
+    for number in range(4):
+        status = {"component": f"shop-{number}", "status": "degraded", "details": {"load": number}}
+        _do(house, "/api/v1/events", {"type": "system.status", "data": status, "subject": f"machine:shop-{number}"})
+    ended = "SELECT count(*) FROM automation_execution WHERE status IN ('completed', 'failed')"
+    until(lambda: house.rows(ended)[0][0] >= 3, seconds=60, what="executions of rules having ended")
+    ask = "from automation.services import executions, rules; from config.kernel.desk import options; "
+    ask += "options.set('AUTOMATION_LEVEL', 'assisted')"
+    house.manage("shell", "-v", "0", "-c", ask)
+    _do(house, "/api/v1/events", {"type": "system.status", "data": {"component": "shop-5", "status": "down", "details": {"load": 1}}})
+    waits = "SELECT count(*) FROM acts_approval WHERE status = 'pending'"
+    until(lambda: house.rows(waits)[0][0] >= 1, seconds=60, what="a question to a person")
+    assert len(made) == 5
 
 
 def _push(house: Stack, name: str, payload: dict[str, Any]) -> None:
