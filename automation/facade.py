@@ -150,7 +150,7 @@ class AutonomousController:
         """Decorator: have it run with every sample. A coroutine function will do, too."""
         if inspect.iscoroutinefunction(check):
             ordinary = async_to_sync(check)
-            ordinary.__name__ = check.__name__  # type: ignore[attr-defined]
+            ordinary.__name__ = check.__name__
             health_checks.register(ordinary)
         else:
             health_checks.register(check)

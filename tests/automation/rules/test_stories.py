@@ -1,4 +1,4 @@
-"""What an event's story says of rules: which fired, which did not and why, and what came of it."""
+"""What an event's story says of what its rules started."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from automation.models import Execution
-from automation.services import rules
+from automation.services import executions, rules
 from automation.services.judging import arming
 from config.kernel.flow import events, jobs
-from config.kernel.plugins.contracts import finders, storytellers
+from config.kernel.plugins.contracts import storytellers
 from tests.support.acting.executor import work_off
 from tests.support.pages import client_of, text_of
 from tests.support.rules import make_rule
@@ -39,35 +39,38 @@ def run() -> None:
 
 
 def story(event: Any) -> list[Any]:
-    return list(storytellers.get("automation.rules")(event))
+    return list(storytellers.get("automation.executions")(event))
 
 
-def test_the_story_names_the_rule_that_fired_its_execution_and_its_calls():
-    rule = make_rule("Listens")
+def test_the_story_names_each_call_and_the_end_and_leads_to_the_call():
+    make_rule("Listens", actions=[{"action": "acting.noop"}, {"action": "acting.fail"}])
     event = happen()
     run()
-    [execution], told = Execution.objects.all(), story(event)
-    assert told[0].text.startswith("The rule 'Listens' fired")
-    assert [moment.text for moment in told[1:]] == ["Called acting.noop: completed", "The execution of 'Listens' is completed"]
-    assert told[0].url.endswith(rule.uid)
-    assert told[-1].url.endswith(execution.uid)
-    assert (told[-1].tone, told[1].kind) == ("ok", "call")
+    [execution] = Execution.objects.all()
+    calls = list(executions.invocations_of(execution))
+    told = story(event)
+    assert [moment.text.partition(": ")[0] for moment in told] == [
+        "Called acting.noop",
+        "Called acting.fail",
+        "What the rule 'Listens' started has ended",
+    ]
+    assert [moment.tone for moment in told] == ["ok", "bad", "bad"]
+    assert [moment.url.rpartition("/")[2] for moment in told[:2]] == [call.uid for call in calls]
+    page = text_of(client_of().get(f"/events/{event.uid}"))
+    assert all(call.uid in page for call in calls)
 
 
-def test_the_story_says_why_a_rule_did_not_fire_was_held_or_would_have():
-    make_rule("Other", condition="data.status == 'y'")
-    make_rule("Shadow", mode="shadow")
-    make_rule("Held", cooldown_seconds=600)
-    happen()
+def test_the_other_way_round_an_execution_and_its_calls_name_the_event():
+    make_rule("Listens")
     event = happen()
-    told = {moment.text.split("'")[1]: moment for moment in story(event)}
-    assert "did not fire: data.status = x, needs == 'y'" in told["Other"].text
-    assert "would have fired" in told["Shadow"].text
-    assert "was held: " in told["Held"].text
-    assert (told["Held"].tone, told["Other"].tone) == ("held", "info")
+    run()
+    [execution] = Execution.objects.all()
+    assert execution.event == event
+    assert {call.cause_uid for call in executions.invocations_of(execution)} == {event.uid}
 
 
-def test_the_story_of_an_event_nobody_listens_to_has_no_rule_in_it():
+def test_what_did_not_start_has_no_such_line():
+    make_rule("Shadow", mode="shadow")
     make_rule("Deaf", trigger_params={"events": ["error.occurred"]})
     assert story(happen()) == []
 
@@ -80,23 +83,6 @@ def test_a_story_costs_no_more_statements_for_many_rules():
         event = happen()
         run()
         with CaptureQueriesContext(connection) as caught:
-            assert len(story(event)) == 3 * count
+            assert len(story(event)) == 2 * count
         costs.append(len(caught))
-    assert costs[0] == costs[1] <= 4
-
-
-def test_the_page_of_an_event_leads_to_the_rule_and_its_execution():
-    rule = make_rule("Listens")
-    event = happen()
-    run()
-    page = text_of(client_of().get(f"/events/{event.uid}"))
-    assert f"/rules/{rule.uid}" in page
-    assert f"/executions/{Execution.objects.get().uid}" in page
-
-
-def test_the_search_box_finds_rules_by_id_and_name_and_executions_by_id():
-    rule = make_rule("Listens")
-    happen()
-    execution = Execution.objects.get()
-    for asked, leads_to in ((rule.uid, rule.uid), ("Listens", rule.uid), (execution.uid, execution.uid)):
-        assert [hit.url.rpartition("/")[2] for finder in finders.all().values() if (hit := finder(asked))] == [leads_to]
+    assert costs[0] == costs[1] == 2
