@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ COMMANDS = {
     "web": ["web"],
     "worker": ["worker", "--concurrency", "2"],
     **{f"deliveries-{number}": ["worker", "--queue", "deliveries"] for number in range(1, 5)},
-    "actions": ["worker", "--queue", "actions"],
+    **{f"actions-{number}": ["worker", "--queue", "actions"] for number in range(1, 5)},
     "beat": ["beat"],
 }
 # What is left out of the measurement: the limits that exist to keep a single sender from doing this. They are asked all the same.
@@ -50,7 +50,6 @@ class House:
     database_url: str
     redis_url: str
     folder: Path
-    deliverers: list[str] = field(default_factory=list)
 
     def load(self, wanted: Wanted, *, rate: float, seconds: float, connections: int) -> dict[str, Any]:
         """Run the loader to its end; its result."""
@@ -99,16 +98,23 @@ class House:
 
     def deliver_with(self, count: int) -> None:
         """Have exactly `count` deliveries workers."""
-        while len(self.deliverers) > count:
-            name = self.deliverers.pop()
+        self._have("deliveries", count)
+
+    def act_with(self, count: int) -> None:
+        """Have exactly `count` workers for actions, ready."""
+        self._have("actions", count)
+        workers = "SELECT COUNT(*) FROM kernel_lease WHERE name LIKE 'worker:actions:%' AND until > now()"
+        until(lambda: self.number(workers) >= count, seconds=60, what="the workers for actions")
+
+    def _have(self, queue: str, count: int) -> None:
+        there = sorted(name for name in self.stack.running if name.startswith(f"{queue}-"))
+        for name in there[count:]:
             self.stack.running[name].terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.stack.running[name].wait(10)
             self.stack.kill(name)
-        while len(self.deliverers) < count:
-            name = f"deliveries-{len(self.deliverers) + 1}"
-            self.stack.start(name)
-            self.deliverers.append(name)
+        for number in range(len(there), count):
+            self.stack.start(f"{queue}-{number + 1}")
 
     def number(self, statement: str, *parameters: Any) -> float:
         """The one number that a statement answers."""
@@ -181,6 +187,9 @@ def installed(*, database_url: str, redis_url: str) -> Iterator[House]:
             "GITHUB_WEBHOOK_SECRET": SECRET,
             "WEBHOOK_ALLOW_HTTP": "true",
             "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "STEWARD_APPS": "tests.support.acting",
+            "ACTION_MAX_CONCURRENT": "50",
+            "AUTOMATION_MAX_CONCURRENT": "50",
         }
         house_environ = environment.of_process(folder / "data", database_url=fresh, **settings)
         processes = Stack(folder, house_environ, COMMANDS, port)

@@ -8,5 +8,6 @@ ledger          every event that was accepted arrives, whatever is killed
 inbound_repeat  one delivery of GitHub, twenty times at once, is one event
 receiver_down   a receiver away for a while gets everything, and is not hammered
 broker_away     without Redis everything is accepted, and delivered when it is back
+automation      rules act while everything is killed: nothing lost, nothing twice that must not be
 memory          many events later the processes are no larger
 """

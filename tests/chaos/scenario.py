@@ -18,7 +18,7 @@ from tests.support import environment, servers, stack
 from tests.support.stack import Stack
 
 # Each module has STANDS, where it makes sense, and run(house, scale=, rng=) -> Findings.
-NAMES = ("ledger", "inbound_repeat", "receiver_down", "broker_away", "memory")
+NAMES = ("ledger", "inbound_repeat", "receiver_down", "broker_away", "memory", "automation")
 REPORTS = environment.ROOT / "docs" / "reports"
 # Limits are not what is tried here; a breaker's time is short so that a run is.
 SETTINGS = {
@@ -27,6 +27,7 @@ SETTINGS = {
     "INBOUND_RATE_PER_SECOND": "100000",
     "INBOUND_RATE_BURST": "100000",
     "WEBHOOK_BREAKER_RECOVERY": "2",
+    "STEWARD_APPS": "tests.support.acting",
 }
 
 

@@ -12,6 +12,7 @@ from tests.support import environment
 
 # The command starts servers of its own, so it is the same on every stand.
 pytestmark = pytest.mark.pure
+OF_RULES = ["actions", "decisions", "schedules", "backtest"]
 
 
 def bench(tmp_path, *words):
@@ -33,7 +34,7 @@ def test_a_small_run_prints_figures_and_a_ledger_that_adds_up(tmp_path):
 
 def test_every_row_of_the_table_has_a_scenario(tmp_path):
     done = bench(tmp_path, "--list")
-    assert done.stdout.split() == ["inbound", "batch", "deliveries", "latency", "statements", "recovery", "neighbours"]
+    assert done.stdout.split() == ["inbound", "batch", "deliveries", "latency", "statements", "recovery", "neighbours", *OF_RULES]
 
 
 def test_a_scenario_that_is_not_there_is_named(tmp_path):

@@ -31,6 +31,8 @@ CHUNK, MOST_FIRINGS = 2000, 200
 # The window of a back-test in so many equal parts, for a chart.
 COLUMNS = 48
 LONGEST = timedelta(days=31)
+# What is read of a recorded event: what it says, not how it was handled.
+READ = ("uid", "type", "body", "source", "subject", "occurred_at", "created_at")
 # Names that come with the event; others ask for the samples beside it.
 OF_EVENTS = ("event", "data")
 
@@ -254,6 +256,7 @@ def _events(armed: Armed, machine: _Machine, since: datetime, until: datetime) -
     rows = Event.objects.filter(created_at__gte=since, created_at__lt=until, route_note="").order_by("created_at", "id")
     if all(not pattern.endswith("*") for pattern in patterns):
         rows = rows.filter(type__in=list(patterns))
+    rows = rows.only(*READ)
     for count, event in enumerate(rows.iterator(chunk_size=CHUNK)):
         seen = judgement.seen(event)
         if events.matches(patterns, event.type, origin=seen.origin):

@@ -18,7 +18,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("name", metavar="NAME", help="the scenario: ledger, inbound_repeat, receiver_down, broker_away or memory")
+        parser.add_argument(
+            "name", metavar="NAME", help="the scenario: ledger, inbound_repeat, receiver_down, broker_away, memory or automation"
+        )
         parser.add_argument("--scale", choices=("small", "full"), default="small", help="full keeps its report in docs/reports/NAME.json")
         parser.add_argument("--stand", choices=("sqlite", "servers"), help="one process on SQLite, or PostgreSQL and Redis (the default)")
         parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=f"order and moments of the blows; the default is {DEFAULT_SEED}")
@@ -52,7 +54,9 @@ def _told(report: Any) -> str:
     """The report for people."""
     found = report.findings
     lines = [f"{report.scenario} ({report.scale}, {report.stand}, seed {report.seed}): {report.seconds} s"]
-    lines += [f"  {blow['blow']:20} delivered {blow['delivered_seconds']} s, swept {blow['swept_seconds']} s" for blow in found.blows]
+    lines += [
+        f"  {blow['blow']:20} " + ", ".join(f"{name} {told}" for name, told in blow.items() if name != "blow") for blow in found.blows
+    ]
     lines += [f"  {name:24} {value}" for name, value in found.counts.items()]
     return "\n".join(
         [*lines, *(f"  PROBLEM  {sentence}" for sentence in found.problems), "It held." if report.holds else "It did not hold."]
