@@ -14,7 +14,7 @@ from tests.support.stack import until
 ORDER = 75
 TARGET, MEAN_SECONDS, P99_SECONDS = 1000, 0.1, 0.3
 # Expected at most, to make enough rows for a second of work.
-INLINE_PER_SECOND, CHILD_PER_SECOND, NAIVE_PER_SECOND = 1500, 100, 700
+INLINE_PER_SECOND, CHILD_PER_SECOND, NAIVE_PER_SECOND = 2500, 100, 700
 # Below saturation, where latency says something.
 RATE = 200
 WORKERS = 2
