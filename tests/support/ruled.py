@@ -33,7 +33,7 @@ for given in json.loads({text!r}):
 MAKE_USERS = """
 from django.contrib.auth.models import User
 for name in {names!r}:
-    User.objects.create_user(name, "", {password!r}, is_staff=True)
+    User.objects.create_superuser(name, "", {password!r})
 """
 ENDED = ("completed", "failed", "timeout", "skipped", "cancelled")
 
@@ -128,14 +128,14 @@ def _spin() -> None:
 def log_in(house: Stack, name: str, password: str) -> None:
     """As a browser does: the form, its token, the page behind it."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
-    page = opener.open(f"{house.url}/dashboard/login", timeout=20).read().decode()
+    page = opener.open(f"{house.url}/login", timeout=20).read().decode()
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token is not None
-    sent = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], "username": name, "password": password, "next": "/dashboard/"})
-    answer = opener.open(f"{house.url}/dashboard/login", sent.encode(), timeout=20)
+    sent = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], "username": name, "password": password, "next": "/"})
+    answer = opener.open(f"{house.url}/login", sent.encode(), timeout=20)
     assert "/login" not in answer.url, answer.url
 
 
 def make_users(house: Stack, names: Sequence[str], password: str) -> None:
-    """People who may look at the dashboard."""
+    """People who may see everything."""
     run(house, MAKE_USERS.format(names=list(names), password=password))
