@@ -9,6 +9,7 @@ from config.acts.executor import claiming, recording
 from config.acts.executor.loop import Loop
 from config.acts.executor.results import Result
 from config.acts.models import Invocation, Slot
+from config.acts.plugins.actions import actions
 from config.acts.running import invocations, slots
 from config.acts.running.runner import Runner
 from config.kernel.desk import options
@@ -194,6 +195,24 @@ def test_what_kills_its_worker_again_and_again_is_given_up():
         claiming.take_back()
         row.refresh_from_db()
         assert row.status == expected
+
+
+@pytest.mark.parametrize(("action", "params"), [("acting.wait", {"seconds": 60}), ("acting.flaky", {"times": 9})])
+def test_a_wish_to_cancel_is_heeded_although_the_attempt_had_ended_before(action, params, monkeypatch):
+    row = call(action, params, follower="kernel.tidy")
+    nudged = []
+    monkeypatch.setattr(jobs, "nudge", nudged.append)
+    took = actions.get(action).run
+
+    def asked_meanwhile(params, call):
+        assert invocations.cancel(invocations.find(call.id), reason="not wanted")
+        return took(params, call)
+
+    monkeypatch.setattr(actions.get(action), "run", asked_meanwhile)
+    work_off()
+    row.refresh_from_db()
+    assert (row.status, row.error_code, row.error_message) == ("cancelled", "cancelled", "not wanted")
+    assert (row.due_at, "kernel.tidy" in nudged) == (None, True)
 
 
 def test_a_target_has_one_at_a_time():

@@ -51,6 +51,11 @@ def judge(job: Job, result: Result, *, effect: str, policy: backoff.Policy, now:
     return End(job, result, _status(result.kind), output=result.output or None, **why)
 
 
+def cancelled(end: End, why: str) -> End:
+    """Instead of `end`: somebody wanted it stopped, for the reason `why`."""
+    return End(end.job, end.result, Status.CANCELLED, error_code="cancelled", error_message=why or "It was cancelled.")
+
+
 def _again(job: Job, result: Result, effect: str) -> bool:
     if effect == "once" and result.kind in BROKEN_OFF:
         return False

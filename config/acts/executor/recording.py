@@ -41,6 +41,7 @@ def record(ended: Sequence[tuple[Job, Result]], *, token: str) -> list[End]:
     now = clock.now()
     ends = [_judged(job, result, now) for job, result in ended if result.kind != "lost"]
     with transaction.atomic():
+        ends = _heeded(ends)
         ours = _write(ends, now, token)
         written = [end for end in ends if end.job.pk in ours]
         _mark_undone([end.job.undoes_pk for end in written if end.status == Status.COMPLETED and end.job.is_undo])
@@ -97,6 +98,16 @@ def _write(ends: Sequence[End], now: datetime, token: str) -> set[int]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [*values, token])
         return {pk for (pk,) in cursor.fetchall()}
+
+
+def _heeded(ends: Sequence[End]) -> list[End]:
+    """What would go on although somebody wanted it stopped meanwhile ends here: a wish is not lost between two attempts."""
+    open_keys = [end.job.pk for end in ends if not end.has_ended]
+    if not open_keys:
+        return list(ends)
+    wishes = Invocation.objects.select_for_update(of=("self",)).filter(pk__in=open_keys, cancel_asked_at__isnull=False)
+    why = dict(wishes.values_list("pk", "error_message"))
+    return [judging.cancelled(end, why[end.job.pk]) if end.job.pk in why else end for end in ends]
 
 
 def _mark_undone(found: Sequence[int | None]) -> None:

@@ -123,6 +123,8 @@ def find_action(key: str) -> Action:
 @transaction.atomic
 def cancel(row: Invocation, *, reason: str = "") -> bool:
     """End it: at once where it waits; where it runs, its process is stopped and the row says so a moment later. False when it has ended."""
+    # Held until the end: between the two looks the executor could otherwise move it from one state to the other.
+    Invocation.objects.select_for_update(of=("self",)).filter(pk=row.pk).values_list("pk").first()
     now = clock.now()
     ended = {"ended_at": now, "due_at": None, "error_code": "cancelled", "error_message": reason}
     waits = (Status.PENDING, Status.AWAITING_APPROVAL, Status.WAITING)
