@@ -229,6 +229,15 @@ def test_a_target_has_one_at_a_time():
     leases.release(held)
 
 
+def test_what_has_begun_waits_for_its_target_instead_of_being_refused():
+    row = run("acting.wait", {"seconds": 60, "target": "service:web"})
+    held = leases.acquire("target:service:web", seconds=60, holder="invocation:inv_other")
+    assert (later(row).status, row.state) == ("waiting", {"seen": 1})
+    assert row.due_at > clock.now()
+    leases.release(held)
+    assert later(row).status == "completed"
+
+
 def test_an_action_that_is_gone_and_parameters_that_cannot_be_read_end_their_own_row_only(settings):
     gone, sealed, good = call(), call(), call()
     Invocation.objects.filter(pk=gone.pk).update(action="acting.removed")

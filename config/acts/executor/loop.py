@@ -35,6 +35,8 @@ RENEW_SECONDS = 2.0
 MARGIN_SECONDS = 3.0
 STAY_SECONDS = 3.0
 HELD_UP_SECONDS = 0.2
+# A call that has begun and finds its target taken looks again after this.
+TAKEN_SECONDS = 2.0
 TAKE_BACK_SECONDS = 5.0
 WARM, WARM_SECONDS = 2, 60.0
 # A worker that is told to stop gives its actions this long; then children are ended.
@@ -169,6 +171,9 @@ class Loop:
             # Whoever called may hold the target for longer than for this call.
             if holder == job.caller:
                 return None
+            if job.state:
+                # It has begun: to refuse it now would claim that nothing was done.
+                return Result("waiting", state=job.state, resume_at=clock.text(clock.now() + timedelta(seconds=TAKEN_SECONDS)))
             return Result("taken", code="target_taken", message=f"{job.target} is being worked on by {holder or 'somebody else'}.")
         flight.job = replace(job, target_lease=held)
         return None

@@ -11,6 +11,7 @@ from config.kernel.flow.outcomes import Done, Waiting
 
 class Parameters(forms.Form):
     seconds = forms.FloatField()
+    target = forms.CharField(required=False)
     times = forms.IntegerField(initial=1, required=False)
 
 
@@ -25,6 +26,9 @@ class Wait(Action):
         if seen < params["times"]:
             return Waiting(clock.now() + timedelta(seconds=params["seconds"]), {"seen": seen + 1})
         return Done({"seen": seen, "attempt": call.attempt})
+
+    def target(self, params):
+        return params["target"]
 
 
 actions.register("acting.wait", Wait(), module=__name__)
