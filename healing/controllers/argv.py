@@ -14,7 +14,7 @@ from django import forms
 from config.acts.plugins.controllers import Controller, Standing, controllers
 from config.acts.running import programs
 from config.acts.running.programs import Ran
-from config.kernel.flow.errors import NotFound
+from config.kernel.flow.errors import NotFound, PermanentError
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome
 
 STATUS_SECONDS = 10.0
@@ -45,7 +45,7 @@ class Argv(Controller):
     def status(self, params: Mapping[str, Any]) -> Standing:
         try:
             ran = programs.run(programs.find(params["status_program"]), timeout_seconds=STATUS_SECONDS)
-        except (programs.NoPrograms, programs.NotReadable, NotFound) as error:
+        except PermanentError as error:
             return Standing("unknown", detail=error.message)
         except OSError as error:
             return Standing("unknown", detail=f"{params['status_program']} could not be started: {error.strerror}.")
@@ -91,6 +91,8 @@ def _do(name: str, done: str, env: Mapping[str, str]) -> Outcome:
         return NotConfigured(error.message)
     except (programs.NotReadable, NotFound) as error:
         return Failed("no_program", error.message)
+    except PermanentError as error:
+        return Failed(error.code, error.message)
     except OSError as error:
         return Failed("not_started", f"{name} could not be started: {error.strerror}.")
     if ran.exit_code == 0:

@@ -1,11 +1,13 @@
 """Programs of this machine that may be run: those of STEWARD_COMMANDS_FILE, by name, and no others.
 Called by actions, processors and controllers."""
 
+import contextlib
 import os
 import pwd
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from django.conf import settings
 from config.kernel.flow.errors import NotFound, PermanentError
 
 OUTPUT_BYTES = 64 * 1024
+# As for what an action itself prints: more than this in all, and it is stopped.
+MOST_PRINTED_BYTES = 8 * 1024 * 1024
+LOOK_SECONDS = 0.2
 SHAPE = '{"name": {"argv": ["/path", "word"], "folder": "/", "user": ""}}'
 HELP = "STEWARD_COMMANDS_FILE names the JSON file that lists what may be run."
 
@@ -31,6 +36,12 @@ class NotReadable(PermanentError):
     """The file is there and cannot be understood."""
 
     code = "commands_file"
+
+
+class TooLoud(PermanentError):
+    """It printed more than there is room for, and is gone."""
+
+    code = "resource_limit"
 
 
 @dataclass(frozen=True)
@@ -73,28 +84,52 @@ def find(name: str) -> Program:
 def run(program: Program, *, timeout_seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:
     """Run it to its end, or to the end of its time: then its whole process group is gone. Never through a shell.
 
-    `env` is added to PATH, HOME and LANG; our own environment, which holds secrets, is not handed on.
+    `env` is added to PATH, HOME and LANG; our own environment, which holds secrets, is not handed on. Raises TooLoud.
     """
-    given = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ} | dict(env or {})
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
         process = subprocess.Popen(
             list(program.argv),
             cwd=program.folder or None,
-            user=program.user or None,
-            env=given,
-            stdin=subprocess.PIPE,
+            env=_environment(program, env or {}),
+            stdin=given,
             stdout=out,
             stderr=err,
             start_new_session=True,
+            **_rights(program),
         )
         try:
-            process.communicate(stdin, timeout=timeout_seconds)
-        except subprocess.TimeoutExpired:
-            _kill(process.pid)
-            process.communicate()
-            return Ran(None, _tail(out), _tail(err))
-        _kill(process.pid)  # what it left behind in its group
-        return Ran(process.returncode, _tail(out), _tail(err))
+            is_over = _wait(process, program, (out, err), timeout_seconds)
+        finally:
+            _kill(process.pid)  # itself where it goes on, and what it left behind in its group
+            process.wait()
+        return Ran(process.returncode if is_over else None, _tail(out), _tail(err))
+
+
+def _wait(process: "subprocess.Popen[bytes]", program: Program, printed: Sequence[Any], timeout_seconds: float) -> bool:
+    """Whether it ended by itself in time. What it prints lies on our disk, so that is watched, too."""
+    until = time.monotonic() + timeout_seconds
+    while (left := until - time.monotonic()) > 0:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(min(left, LOOK_SECONDS))
+            return True
+        if sum(os.fstat(file.fileno()).st_size for file in printed) > MOST_PRINTED_BYTES:
+            raise TooLoud(f"The program {program.name} printed more than {MOST_PRINTED_BYTES >> 20} MB and was stopped.")
+    return False
+
+
+def _environment(program: Program, more: Mapping[str, str]) -> dict[str, str]:
+    found = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    return found | ({"HOME": pwd.getpwnam(program.user).pw_dir} if program.user else {}) | dict(more)
+
+
+def _rights(program: Program) -> dict[str, Any]:
+    """As another user it has the groups of that user, and none of ours: only root can change who runs."""
+    if not program.user or os.geteuid() != 0:
+        return {"user": program.user or None}
+    group = pwd.getpwnam(program.user).pw_gid
+    return {"user": program.user, "group": group, "extra_groups": os.getgrouplist(program.user, group)}
 
 
 def _kill(group: int) -> None:

@@ -1,7 +1,10 @@
 """The action run_command with real programs: by name only, its exit code, its time, what it prints."""
 
 import json
+import os
+import pwd
 import sys
+from pathlib import Path
 
 import orjson
 import psutil
@@ -72,6 +75,27 @@ def test_output_is_capped(programs):
     programs(loud="print('x' * 1_000_000)", wild="import os; [os.write(n, bytes(range(256)) * 1000) for n in (1, 2)]")
     assert perform(KEY, {"program": "loud"}).output["stdout"].strip("x") == "\n"
     assert len(orjson.dumps(perform(KEY, {"program": "wild"}).output)) < 64 * 1024
+
+
+def test_a_program_that_prints_for_ever_is_stopped_before_it_fills_the_disk(programs):
+    folder = programs(yes="import os; open('pid', 'w').write(str(os.getpid()))\nwhile True: os.write(1, b'y' * 65536)")
+    failed = perform(KEY, {"program": "yes", "timeout_seconds": 60})
+    assert (failed.code, failed.message) == ("resource_limit", "The program yes printed more than 8 MB and was stopped.")
+    assert not psutil.pid_exists(int((folder / "pid").read_text()))
+
+
+def test_as_another_user_it_has_the_groups_and_the_home_of_that_user(programs, settings):
+    programs()
+    Path(settings.STEWARD_COMMANDS_FILE).write_text(
+        json.dumps({"who": {"argv": ["/bin/sh", "-c", "id -u; id -g; id -G; echo $HOME"], "user": "nobody", "folder": "/"}})
+    )
+    nobody = pwd.getpwnam("nobody")
+    groups = " ".join(map(str, os.getgrouplist("nobody", nobody.pw_gid)))
+    outcome = perform(KEY, {"program": "who"})
+    if os.geteuid() != 0:  # only root may start a program as somebody else
+        assert outcome.code == "not_started"
+        return
+    assert outcome.output["stdout"].splitlines() == [str(nobody.pw_uid), str(nobody.pw_gid), groups, nobody.pw_dir]
 
 
 def test_without_a_list_nothing_is_configured(settings):
