@@ -107,3 +107,10 @@ def test_any_text_is_filled_or_refused(text):
     else:
         if "${" not in text.replace("$${", ""):
             assert paths.fill(text, {}) == text.replace("$${", "${")
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, {"text": "x" * 10_000}])
+def test_a_value_that_is_named_again_and_again_counts_each_time(value):
+    assert len(paths.fill(["${data}"] * 90, {"data": value})) == 90
+    with pytest.raises(InvalidInput, match="longer than"):
+        paths.fill(["${data}"] * 101, {"data": value})

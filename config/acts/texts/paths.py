@@ -77,7 +77,11 @@ class _Filling:
     def text(self, text: str) -> Any:
         whole = _FIELD.fullmatch(text)
         if whole and not whole["escaped"]:
-            return self.value(whole)
+            found = self.value(whole)
+            # The same value named a thousand times is one here, and a thousand where it is stored.
+            self.left -= len(as_text(found)) if isinstance(found, str | dict | list | tuple) else 0
+            self.within()
+            return found
         found = _FIELD.sub(self.written, text)
         self.left -= len(found)
         self.within()
