@@ -12,6 +12,7 @@ from config.kernel.flow import clock
 from config.kernel.flow.outcomes import Done, Failed, Outcome, Refused, Waiting
 from healing.engine import scaling
 from healing.engine.scaling import Plan
+from healing.enums import ServiceState
 from healing.models import Service
 from healing.services import services, standing
 from healing.services.standing import Seen
@@ -124,10 +125,12 @@ def _settle_restart(service: Service, state: Mapping[str, Any]) -> Outcome:
 def _settle_scale(service: Service, state: Mapping[str, Any]) -> Outcome:
     seen: Seen = standing.check(service)
     now, wanted = seen.standing.instances, state["after"]
-    if now in (None, wanted):
+    # Some controllers cannot count; one that cannot even be asked has confirmed nothing.
+    if now == wanted or (now is None and seen.standing.state != ServiceState.UNKNOWN):
         output = {name: state.get(name) for name in ("before", "after", "asked", "is_bounded")}
         return Done({"service": service.name, "changed": True, **output, "seconds": _seconds(state), "message": seen.sentence})
-    message = f"{service.name} was to have {wanted} instances and has {now} after {_seconds(state):.0f} s. {seen.sentence}"
+    has = "an unknown number" if now is None else now
+    message = f"{service.name} was to have {wanted} instances and has {has} after {_seconds(state):.0f} s. {seen.sentence}"
     return _again(state, Failed("not_scaled", message))
 
 

@@ -155,6 +155,17 @@ def test_scaling_waits_until_there_are_as_many(pretend, frozen):
     assert scale(instances=3, state=outcome.state).output["after"] == 3
 
 
+def test_a_scaling_that_nobody_can_confirm_is_no_success(pretend, frozen):
+    watched()
+    pretend.is_slow = True
+    outcome = scale(instances=3, wait_seconds=10)
+    pretend.counts, pretend.state = False, "unknown"
+    assert isinstance(scale(instances=3, state=outcome.state), Waiting)
+    frozen.shift(10)
+    late = scale(instances=3, state=outcome.state)
+    assert (late.code, "has an unknown number" in late.message) == ("not_scaled", True)
+
+
 def test_a_factor_of_an_unknown_number_fails_and_a_plain_number_does_not(pretend):
     pretend.counts = False
     watched()
