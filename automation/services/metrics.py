@@ -99,7 +99,10 @@ def reading(name: str) -> Reading:
 def period(since: datetime | None, until: datetime | None) -> tuple[datetime, datetime]:
     """From when to when a history is asked for; the last hour when nothing says otherwise. Raises InvalidInput."""
     end = until or clock.now()
-    begin = since or end - timedelta(hours=1)
+    try:
+        begin = since or end - timedelta(hours=1)
+    except OverflowError:  # the year 1 has no hour before it
+        raise InvalidInput("Nothing was measured before that time. Give a later `until`.", fields={"until": ["Too early."]}) from None
     if begin >= end:
         raise InvalidInput("The time asked for ends before it begins. Give a `since` before `until`.", fields={"since": ["Too late."]})
     if end - begin > timedelta(days=options.get("HOUR_RETENTION_DAYS") + 1):

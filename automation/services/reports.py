@@ -67,7 +67,10 @@ def _types(types: Sequence[str]) -> list[str]:
 
 def _period(since: datetime | None, until: datetime | None) -> Period:
     end = min(until or clock.now(), clock.now())
-    begin = since or end - USUAL
+    try:
+        begin = since or end - USUAL
+    except OverflowError:  # the year 1 has no day before it
+        raise InvalidInput("Nothing is known of that time. Give a later `until`.", fields={"until": ["Too early."]}) from None
     if not begin < end:
         raise InvalidInput("The period is empty: it begins when it ends, or later.", fields={"since": ["This must be before its end."]})
     if end - begin > LONGEST:

@@ -108,6 +108,7 @@ def test_a_history_of_minutes(api, at_noon):
         ({"since": "yesterday"}, "`since`: 'yesterday' is no time"),
         ({"since": "2026-02-01T00:00:00Z"}, "ends before it begins"),
         ({"since": "2020-02-01T00:00:00Z"}, "Nothing is kept for so long"),
+        ({"until": "0001-01-01T00:00:00Z"}, "Nothing was measured before that time"),
         ({"seconds": "-1"}, "whole number"),
         ({"seconds": "90"}, "whole minutes"),
     ],

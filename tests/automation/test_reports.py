@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
@@ -153,6 +153,11 @@ def test_unknown_types_are_refused_with_those_there_are(types):
 def test_impossible_periods_are_refused(back):
     with pytest.raises(InvalidInput, match="period"):
         reports.generate(["system"], since=clock.now() - back)
+
+
+def test_a_period_before_all_time_is_refused():
+    with pytest.raises(InvalidInput, match="Nothing is known of that time"):
+        reports.generate(["system"], until=datetime(1, 1, 1, tzinfo=UTC))
 
 
 def test_a_report_that_is_too_large_is_refused(monkeypatch):
