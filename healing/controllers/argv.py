@@ -84,7 +84,9 @@ def _by_exit_code(name: str, ran: Ran) -> Standing:
 
 def _do(name: str, done: str, env: Mapping[str, str]) -> Outcome:
     if not name:
-        return NotConfigured(f"a program by which it is {done}: choose one of STEWARD_COMMANDS_FILE on the service")
+        return NotConfigured(
+            f"Not configured: there is no program by which it is {done}. Choose one of STEWARD_COMMANDS_FILE on the service."
+        )
     try:
         ran = programs.run(programs.find(name), timeout_seconds=DEED_SECONDS, env=env)
     except programs.NoPrograms as error:

@@ -11,7 +11,9 @@ from kombu.exceptions import OperationalError
 from config.acts.plugins.controllers import Controller, Standing, controllers
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome
 
-CONFIGURE = "workers of their own: set REDIS_URL and start `manage.py worker` (the one-process set-up has no pool)"
+CONFIGURE = (
+    "Not configured: there are no workers of their own. Set REDIS_URL and start `manage.py worker`; the one-process set-up has no pool."
+)
 ANSWER_SECONDS = 2.0
 PREFORK = "prefork"
 AWAY = (OperationalError, OSError)
@@ -36,7 +38,7 @@ class CeleryPool(Controller):
 
     def status(self, params: Mapping[str, Any]) -> Standing:
         if _is_embedded():
-            return Standing("unknown", detail=f"Not configured: {CONFIGURE}.")
+            return Standing("unknown", detail=CONFIGURE)
         try:
             pools = _pools(params["queue"])
         except AWAY as error:

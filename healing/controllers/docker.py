@@ -14,7 +14,7 @@ from healing.services import sockets
 from healing.services.sockets import Ask
 
 API = "/v1.41"
-CONFIGURE = "DOCKER_HOST (unix:///var/run/docker.sock, or http://host:port)"
+CONFIGURE = "Not configured: set DOCKER_HOST (unix:///var/run/docker.sock, or http://host:port)."
 LOOK_SECONDS = 5.0
 # What a container gets to end by itself before it is killed, and what that call may take in all.
 GRACE_SECONDS = 10
@@ -56,7 +56,7 @@ class Docker(Controller):
 
     def status(self, params: Mapping[str, Any]) -> Standing:
         if not settings.DOCKER_HOST:
-            return Standing("unknown", detail=f"Not configured: set {CONFIGURE}.")
+            return Standing("unknown", detail=CONFIGURE)
         try:
             return _swarm_standing(params) if params["kind"] == SWARM else _standing(_containers(params))
         except Refusal as refusal:

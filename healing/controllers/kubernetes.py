@@ -15,7 +15,7 @@ from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome
 from healing.services import sockets
 from healing.services.sockets import Ask
 
-CONFIGURE = "KUBERNETES_API_URL (https://host:port), and a token in KUBERNETES_TOKEN_FILE"
+CONFIGURE = "Not configured: set KUBERNETES_API_URL (https://host:port), and a token in KUBERNETES_TOKEN_FILE."
 SECONDS = 10.0
 NAME = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 # What `kubectl rollout restart` writes too.
@@ -43,7 +43,7 @@ class Kubernetes(Controller):
 
     def status(self, params: Mapping[str, Any]) -> Standing:
         if not settings.KUBERNETES_API_URL:
-            return Standing("unknown", detail=f"Not configured: set {CONFIGURE}.")
+            return Standing("unknown", detail=CONFIGURE)
         try:
             return _standing(_call("GET", _path(params)))
         except Refusal as refusal:

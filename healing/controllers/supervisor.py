@@ -18,7 +18,7 @@ Process = Mapping[str, Any]
 LOOK_SECONDS = 5.0
 # A program may take its `stopwaitsecs` (10 by default) to end.
 STOP_SECONDS = 60.0
-CONFIGURE = "SUPERVISOR_URL (unix:///path/of/supervisor.sock or http://user:password@host:port)"
+CONFIGURE = "Not configured: set SUPERVISOR_URL (unix:///path/of/supervisor.sock or http://user:password@host:port)."
 UP = ("RUNNING", "STARTING", "BACKOFF")
 ALREADY_STARTED, NOT_RUNNING = 60, 70
 
@@ -45,7 +45,7 @@ class Supervisor(Controller):
 
     def status(self, params: Mapping[str, Any]) -> Standing:
         if not settings.SUPERVISOR_URL:
-            return Standing("unknown", detail=f"Not configured: set {CONFIGURE}.")
+            return Standing("unknown", detail=CONFIGURE)
         try:
             members = _members(params["program"])
         except (Unreachable, xmlrpc.client.Fault) as error:

@@ -50,7 +50,7 @@ class Systemd(Controller):
 
     def status(self, params: Mapping[str, Any]) -> Standing:
         if missing := _missing(params["unit"]):
-            return Standing("unknown", detail=f"Not configured: {missing}.")
+            return Standing("unknown", detail=missing)
         units, problem = _shown(params["unit"])
         return _standing(units) if units else Standing("unknown", detail=problem or f"There is no unit {params['unit']}.")
 
@@ -75,10 +75,12 @@ class Systemd(Controller):
 
 
 def _missing(unit: str) -> str:
-    """What is not configured, or nothing."""
+    """A sentence of what is not configured, or nothing."""
     if shutil.which("systemctl") is None or not BOOTED.is_dir():
-        return "systemd, which does not run this machine"
-    return "" if unit in settings.SYSTEMD_UNITS else f"{unit} in SYSTEMD_UNITS, which lists what may be steered"
+        return "Not configured: systemd does not run this machine."
+    return (
+        "" if unit in settings.SYSTEMD_UNITS else f"Not configured: {unit} is not named in SYSTEMD_UNITS, which lists what may be steered."
+    )
 
 
 def _is_template(unit: str) -> bool:

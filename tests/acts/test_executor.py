@@ -221,7 +221,7 @@ def test_a_target_has_one_at_a_time():
     work_off()
     row.refresh_from_db()
     assert (row.status, row.error_code) == ("refused", "target_taken")
-    assert row.error_message == "service:web is being worked on by fix:fix_1."
+    assert row.error_message == "service:web is being worked on by fix:fix_1. Ask again when that has ended."
     again = call("acting.sleep", {"seconds": 0, "target": "service:web"}, retry={"max_attempts": 3})
     work_off()
     again.refresh_from_db()

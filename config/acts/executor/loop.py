@@ -174,7 +174,8 @@ class Loop:
             if job.state:
                 # It has begun: to refuse it now would claim that nothing was done.
                 return Result("waiting", state=job.state, resume_at=clock.text(clock.now() + timedelta(seconds=TAKEN_SECONDS)))
-            return Result("taken", code="target_taken", message=f"{job.target} is being worked on by {holder or 'somebody else'}.")
+            message = f"{job.target} is being worked on by {holder or 'somebody else'}. Ask again when that has ended."
+            return Result("taken", code="target_taken", message=message)
         flight.job = replace(job, target_lease=held)
         return None
 
