@@ -98,6 +98,13 @@ class CallIn(serializers.Serializer[Any]):
             raise serializers.ValidationError(missing.message) from None
         return key
 
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        """A misspelt `parameters` would have the action run with its defaults."""
+        if unknown := [name for name in self.initial_data if name not in self.fields]:
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError(dict.fromkeys(unknown, f"A call has no such field. There are: {known}."))
+        return given
+
 
 class CancelIn(serializers.Serializer[Any]):
     """Why."""

@@ -43,6 +43,18 @@ def waiting():
 # --- API --------------------------------------------------------------------------------------
 
 
+def test_a_call_with_a_misspelt_field_does_not_run_with_defaults(api):
+    answer = api.post(CALLS, {"action": "acting.echo", "params": {"text": "hello"}})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["params"])
+    assert not Invocation.objects.exists()
+
+
+def test_an_action_that_is_not_there_is_answered_with_those_that_are(api):
+    answer = api.get("/api/v1/automation/actions/acting.ecko")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith("There is no action 'acting.ecko'; there are: acting.")
+
+
 def test_the_catalogue_shows_every_action_with_its_parameters(api):
     found = {one["key"]: one for one in api.get("/api/v1/automation/actions").json()}
     assert found["acting.sleep"]["parameters"]["required"] == ["seconds"]

@@ -114,10 +114,10 @@ def find(uid: str) -> Invocation:
 
 def find_action(key: str) -> Action:
     """The action. Raises NotFound with the keys that there are."""
-    try:
-        return actions.get(key)
-    except KeyError as error:
-        raise NotFound(f"There is {error.args[0]}.") from None
+    found = actions.all().get(key)
+    if found is None:
+        raise NotFound(f"There is no action {key[:128]!r}; there are: {', '.join(sorted(actions.all()))}.")
+    return found
 
 
 @transaction.atomic
