@@ -4,17 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-import orjson
-from django import forms
 from django.db import IntegrityError, transaction
 
 from automation.models import Queue, WorkItem
 from config.acts.plugins.processors import Processor, processors
+from config.acts.running import forms
 from config.kernel.flow import clock, jobs
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.limits.backoff import Policy
 from config.kernel.watch import audit
-from config.kernel.wire.redact import MASK
 
 DEFAULT = "default"
 DUTY = "automation.work"
@@ -39,7 +37,7 @@ def find(name: str) -> Queue:
     found: Queue | None = Queue.living.filter(uid=name).first() or Queue.living.filter(slug=name).first()
     if found is None:
         known = ", ".join(Queue.living.order_by("slug").values_list("slug", flat=True)[:20])
-        raise NotFound(f"There is no queue {name!r}; there are: {known or 'none'}.")
+        raise NotFound(f"There is no queue {name[:64]!r}; there are: {known or 'none'}.")
     return found
 
 
@@ -60,9 +58,11 @@ def update(queue: Queue, **fields: Any) -> Queue:
         processor = fields.get("processor", queue.processor)
         kept = queue.parameters if processor == queue.processor else {}
         fields = {**fields, "processor": processor, "parameters": fields.get("parameters", kept)}
-    for name, value in _checked(fields, stored=queue).items():
+    changes = _checked(fields, stored=queue)
+    for name, value in changes.items():
         setattr(queue, name, value)
-    _save(queue)
+    # Only these: somebody may have paused it since it was read.
+    _save(queue, update_fields=list(changes))
     audit.record("queue.updated", queue, changed=sorted(fields))
     jobs.nudge(DUTY)
     return queue
@@ -125,16 +125,8 @@ def processor_of(queue: Queue) -> Processor | None:
 
 def shown_parameters(queue: Queue) -> dict[str, Any]:
     """Its parameters as people may see them: secrets masked."""
-    found = dict(queue.parameters or {})
-    secret = _secrets(queue.processor)
-    return {name: MASK if name in secret and value else value for name, value in found.items()}
-
-
-def _secrets(key: str) -> set[str]:
-    """Fields that are typed as passwords."""
-    processor = processors.all().get(key)
-    fields: Mapping[str, forms.Field] = processor.Parameters.base_fields if processor else {}  # type: ignore[attr-defined]
-    return {name for name, field in fields.items() if isinstance(field.widget, forms.PasswordInput)}
+    processor = processor_of(queue)
+    return forms.masked(processor.Parameters if processor else None, queue.parameters or {})
 
 
 def _checked(fields: Mapping[str, Any], *, stored: Queue | None) -> dict[str, Any]:
@@ -168,22 +160,19 @@ def _parameters(key: str, given: Mapping[str, Any], *, stored: Queue | None) -> 
     processor = processors.all().get(key)
     if processor is None:
         _refuse("processor", f"There is no processor {key!r}; there are: {', '.join(sorted(processors.all())) or 'none'}.")
-    before = dict(stored.parameters or {}) if stored and stored.processor == key else {}
-    kept = {name: before[name] for name in _secrets(key) if before.get(name) and given.get(name, "") in ("", MASK)}
-    form = processor.Parameters({**given, **kept})
-    if unknown := sorted(set(given) - set(form.fields)):
-        _refuse("parameters", f"{processor.title} takes no {unknown[0]!r}; it takes: {', '.join(form.fields) or 'nothing'}.")
-    if not form.is_valid():
-        fields = {f"parameters.{name}": [str(sentence) for sentence in sentences] for name, sentences in form.errors.items()}
+    before = stored.parameters or {} if stored and stored.processor == key else {}
+    try:
+        return forms.clean(processor.Parameters, forms.keeping_secrets(processor.Parameters, given, before))
+    except InvalidInput as error:
+        fields = {f"parameters.{name}" if name != "params" else "parameters": said for name, said in error.fields.items()}
         name, sentences = next(iter(fields.items()))
-        raise InvalidInput(f"{name}: {sentences[0]}", fields=fields)
-    return dict(orjson.loads(orjson.dumps(form.cleaned_data, default=str)))
+        raise InvalidInput(f"{name}: {sentences[0]}", fields=fields) from None
 
 
-def _save(queue: Queue) -> None:
+def _save(queue: Queue, **options: Any) -> None:
     try:
         with transaction.atomic():
-            queue.save()
+            queue.save(**options)
     except IntegrityError:
         raise Conflict(f"There is a queue {queue.slug!r} already. Choose another name, or change that one.") from None
 

@@ -13,7 +13,6 @@ from config.kernel.flow import clock, events, jobs
 from config.kernel.flow.errors import Conflict, InvalidInput, NotFound
 from config.kernel.watch import audit
 from config.kernel.wire import addresses
-from config.kernel.wire.redact import MASK
 from healing.engine import dependencies
 from healing.enums import HealthKind
 from healing.models import Service
@@ -40,8 +39,7 @@ _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):([0-9]{1,5})"
 
 def find(asked: str) -> Service:
     """The living service of that id or name. Raises NotFound."""
-    rows = Service.living.filter(uid=asked) if asked.startswith("svc_") else Service.living.filter(name=asked)
-    if (found := rows.first()) is None:
+    if (found := Service.living.filter(uid=asked).first() or Service.living.filter(name=asked).first()) is None:
         raise NotFound(f"There is no service {asked[:64]!r}; it may have been deleted. `manage.py services list` names those there are.")
     return found  # type: ignore[no-any-return]
 
@@ -83,7 +81,8 @@ def delete(service: Service) -> bool:
     """Watch it no more; it goes on running. False if it was deleted already. Raises Conflict when a living service stands on it."""
     above = list(service.dependents.filter(deleted_at__isnull=True).values_list("name", flat=True))
     if above:
-        raise Conflict(f"{', '.join(above)} stand on {service.name}. Take it out of their dependencies first.", code="in_use")
+        said = f"{above[0]} stands" if len(above) == 1 else f"{', '.join(above)} stand"
+        raise Conflict(f"{said} on {service.name}. Take it out of what they depend on first.", code="in_use")
     now = clock.now()
     if not Service.objects.filter(pk=service.pk, deleted_at__isnull=True).update(deleted_at=now):
         return False
@@ -168,10 +167,8 @@ def _clean_params(service: Service, given: Mapping[str, Any], kept: Mapping[str,
     """What the controller's form makes of them; a masked or empty secret stays as it was. What is wrong is added to `wrong`."""
     if (plugin := controllers.all().get(service.controller)) is None:
         return dict(given)
-    secret = forms.secret_names(plugin.Parameters)
-    stays = {name: kept[name] for name in secret if kept.get(name) and given.get(name, MASK) in ("", None, MASK)}
     try:
-        return forms.clean(plugin.Parameters, {**given, **stays})
+        return forms.clean(plugin.Parameters, forms.keeping_secrets(plugin.Parameters, given, kept))
     except InvalidInput as error:
         wrong |= {name if name == "params" else f"params.{name}": sentences for name, sentences in error.fields.items()}
         return dict(given)

@@ -45,7 +45,7 @@ def test_a_deleted_default_queue_does_not_come_back():
         ({"parameters": {"url": "https://a.example"}}, "parameters"),
         ({"processor": "automation.http_call"}, "parameters.url"),
         ({"processor": "automation.http_call", "parameters": {"url": "not a url", "timeout_seconds": 5}}, "parameters.url"),
-        ({"processor": "automation.http_call", "parameters": {"url": "https://a.example", "timeout_seconds": 5, "x": 1}}, "parameters"),
+        ({"processor": "automation.http_call", "parameters": {"url": "https://a.example", "timeout_seconds": 5, "x": 1}}, "parameters.x"),
         ({"processor": "automation.command", "parameters": {"program": "rm", "timeout_seconds": 5}}, "parameters.program"),
         ({"colour": "red"}, "colour"),
     ],
@@ -214,3 +214,12 @@ def test_old_items_go_and_open_ones_stay():
     assert states(line) == ["failed", "waiting", "done"]
     assert retention.remove(clock.now() + timedelta(days=30)) == 2
     assert states(line) == ["waiting"]
+
+
+def test_a_change_leaves_alone_what_somebody_else_did_meanwhile():
+    line = queue()
+    read_before = queues.find("videos")
+    queues.pause(line, reason="They move.")
+    queues.update(read_before, name="Videos")
+    stored = queues.find("videos")
+    assert (stored.name, stored.is_paused, stored.pause_reason) == ("Videos", True, "They move.")

@@ -23,6 +23,11 @@ def refused(name="web", **fields):
     return caught.value.fields
 
 
+def test_a_service_is_found_by_a_name_that_looks_like_an_id():
+    made = services.register(name="svc_shop", controller=KEY, params={"place": "here"})
+    assert services.find("svc_shop") == services.find(made.uid) == made
+
+
 def test_nothing_may_be_done_to_a_new_service_until_somebody_says_so():
     service = services.register(name="web", controller=KEY, params={"place": "here"})
     assert service.uid.startswith("svc_")
@@ -100,7 +105,7 @@ def test_dependencies_may_not_run_in_a_circle():
 def test_what_others_stand_on_is_not_deleted():
     watched("db")
     watched("api", dependencies=["db"])
-    with pytest.raises(Conflict, match="api stand on db"):
+    with pytest.raises(Conflict, match="api stands on db"):
         services.delete(services.find("db"))
     services.delete(services.find("api"))
     assert services.delete(services.find("db")) is True

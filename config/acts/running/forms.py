@@ -106,6 +106,12 @@ def clean(form: Form, given: Mapping[str, Any]) -> dict[str, Any]:
     raise InvalidInput(f"The parameter {first} cannot be taken: {problems[first][0]}", fields=problems)
 
 
+def keeping_secrets(form: Form, given: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, with secrets that are left out, empty or masked as they are stored: who is shown none can send none."""
+    stays = (name for name in secret_names(form) if stored.get(name) and given.get(name) in (None, "", redact.MASK))
+    return {**given, **{name: stored[name] for name in stays}}
+
+
 def schema(form: Form) -> dict[str, Any]:
     """The form as JSON Schema (2020-12), for OpenAPI and the admin."""
     fields = form.base_fields  # type: ignore[attr-defined]
