@@ -38,6 +38,18 @@ def one(line: Queue) -> WorkItem:
     return WorkItem.objects.get(queue=line)
 
 
+def test_what_comes_back_to_a_queue_that_was_deleted_meanwhile_is_cancelled():
+    with processing(raising(TemporaryError("Nobody answers."))):
+        line = queue()
+        items(line, 1)
+        taken = work.take(line, 1)
+        queues.delete(line)
+        work.process(taken)
+    assert states(line) == ["waiting"]
+    Watch().work(clock.now(), 100)
+    assert (states(line), one(line).ended_at is None) == (["cancelled"], False)
+
+
 @pytest.mark.parametrize(("selection", "numbers"), [("oldest", [0, 1, 2]), ("newest", [5, 4, 3]), ("priority", [4, 5, 0])])
 def test_which_are_taken_first(selection, numbers):
     line = queue()

@@ -62,6 +62,12 @@ def cancel(item: WorkItem) -> bool:
     return True
 
 
+def cancel_left_behind() -> int:
+    """Cancel what came back into the line of a queue that was deleted while it was worked: nobody would ever take it. How many."""
+    left = WorkItem.objects.filter(status=WorkItem.Status.WAITING, queue__deleted_at__isnull=False)
+    return left.update(status=WorkItem.Status.CANCELLED, ended_at=clock.now(), next_attempt_at=None)
+
+
 @transaction.atomic
 def clear_errors(queue: Queue | None = None) -> int:
     """Archive what failed, in one queue or in all: it is out of the way, and kept until its retention ends. How many.

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from automation.services.work import delays, draining, retention, taking
+from automation.services.work import deeds, delays, draining, retention, taking
 
 
 class Work:
@@ -32,6 +32,7 @@ class Watch:
     def work(self, now: datetime, limit: int) -> int:
         """One look; 0, for there is nothing more to do."""
         taking.recover()
+        deeds.cancel_left_behind()
         delays.look_at_all()
         return 0
 

@@ -13,17 +13,12 @@ ENDED = (WorkItem.Status.DONE, WorkItem.Status.CANCELLED, WorkItem.Status.ARCHIV
 
 def remove(now: datetime) -> int:
     """Remove what is past its days, and deleted queues that hold nothing more; how many items."""
-    return tidy.remove(_old(now, "ITEM_RETENTION_DAYS", *ENDED)) + _failed(now) + _queues()
-
-
-def _failed(now: datetime) -> int:
-    return tidy.remove(_old(now, "FAILED_ITEM_RETENTION_DAYS", WorkItem.Status.FAILED))
+    count = tidy.remove(_old(now, "ITEM_RETENTION_DAYS", *ENDED))
+    count += tidy.remove(_old(now, "FAILED_ITEM_RETENTION_DAYS", WorkItem.Status.FAILED))
+    # The slug of a deleted queue is free again at once; the row goes with the last of its items.
+    tidy.remove(Queue.objects.filter(deleted_at__isnull=False, items__isnull=True))
+    return count
 
 
 def _old(now: datetime, option: str, *statuses: str) -> "QuerySet[WorkItem]":
     return WorkItem.objects.filter(status__in=statuses, ended_at__lt=now - timedelta(days=options.get(option)))
-
-
-def _queues() -> int:
-    """A slug is free again at once; the row goes with the last of its items."""
-    return tidy.remove(Queue.objects.filter(deleted_at__isnull=False, items__isnull=True)) * 0
