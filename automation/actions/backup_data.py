@@ -35,7 +35,8 @@ class BackupData(Action):
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """What of."""
-        return f"Back up {', '.join(params['backup_types'])}, keep {params['retention_days']} days"
+        days = params["retention_days"]
+        return f"Back up {', '.join(params['backup_types'])}, keep {days} day{'' if days == 1 else 's'}"
 
 
 actions.register("automation.backup_data", BackupData(), module=__name__)

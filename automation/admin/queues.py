@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -57,7 +57,8 @@ class QueueAdmin(BaseAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return Queue.living.all()
+        waiting, failed = (Count("items", filter=Q(items__status=status)) for status in (WorkItem.Status.WAITING, WorkItem.Status.FAILED))
+        return Queue.living.annotate(depth=waiting, errors=failed)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may only look sees the parameters with secrets masked."""
@@ -75,14 +76,14 @@ class QueueAdmin(BaseAdmin):
         return format_html('<pre class="json">{}</pre>', words.json_html(queues.shown_parameters(queue)))
 
     @admin.display(description="waiting")
-    def waiting(self, queue: Queue) -> int:
-        """Its depth."""
-        return work.figures(queue).depth
+    def waiting(self, queue: Any) -> int:
+        """Its depth, counted with the list."""
+        return int(queue.depth)
 
     @admin.display(description="failed")
-    def failed(self, queue: Queue) -> int:
-        """Its error queue."""
-        return work.figures(queue).failed
+    def failed(self, queue: Any) -> int:
+        """Its error queue, counted with the list."""
+        return int(queue.errors)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         queues.delete(obj)

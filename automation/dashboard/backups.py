@@ -37,7 +37,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     shown = {
         "page": pages.listed(request, rows),
         "kinds": Backup.Kind.choices,
-        "is_filtered": any(request.GET.get(name) for name in ("kind", "since")),
+        "is_filtered": pages.is_filtered(request, "kind", "since"),
         "may_make": permissions.may(request.user, MAKE),
     }
     return pages.draw(request, "automation/backups.html", shown)

@@ -1,12 +1,10 @@
 """The pages of queues: the list, one queue with its items, adding and changing one, and what is done to one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
 from django.urls import reverse
 
 from automation.forms.queues import ItemForm, QueueForm
@@ -25,15 +23,16 @@ navigation.register("automation.queues", Page("Queues", "/queues", "Automation",
 
 STATES = [*WorkItem.Status.choices]
 EXPORTED = {
-    "id": lambda queue: queue.uid,
-    "slug": lambda queue: queue.slug,
-    "name": lambda queue: queue.name,
-    "processor": lambda queue: queue.processor,
-    "is_paused": lambda queue: queue.is_paused,
-    "depth": lambda queue: _standing(queue).depth,
-    "failed": lambda queue: _standing(queue).failed,
-    "oldest_age_seconds": lambda queue: _standing(queue).oldest_age_seconds,
-    "throughput_per_minute": lambda queue: _standing(queue).throughput_per_minute,
+    "id": lambda line: line.queue.uid,
+    "slug": lambda line: line.queue.slug,
+    "name": lambda line: line.queue.name,
+    "processor": lambda line: line.queue.processor,
+    "is_paused": lambda line: line.queue.is_paused,
+    "depth": lambda line: line.figures.depth,
+    "processing": lambda line: line.figures.processing,
+    "failed": lambda line: line.figures.failed,
+    "oldest_age_seconds": lambda line: line.figures.oldest_age_seconds,
+    "throughput_per_minute": lambda line: line.figures.throughput_per_minute,
 }
 ITEMS_EXPORTED = {
     "id": lambda item: item.uid,
@@ -72,8 +71,9 @@ class Line:
         return ("ok", "ready") if self.works else ("off", "collecting")
 
 
-def lines(rows: Sequence[Queue]) -> list[Line]:
-    """The queues with how they stand, in two statements."""
+def lines(queues: Iterable[Queue]) -> list[Line]:
+    """The queues with how they stand, in two statements whatever their number."""
+    rows = list(queues)
     found, known = work.figures_of(rows), processors.all()
     return [Line(row, found[row.pk], known[row.processor].title if row.processor in known else "") for row in rows]
 
@@ -82,11 +82,11 @@ def lines(rows: Sequence[Queue]) -> list[Line]:
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/queues`"""
     rows = _filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="queues")
+    file = pages.export(request, lines(rows[: pages.EXPORT_LIMIT]), EXPORTED, name="queues") if request.GET.get("export") else None
     if file is not None:
         return file
     page = pages.listed(request, rows)
-    shown = {"page": page, "lines": lines(page.rows), "is_filtered": bool(request.GET.get("q")), "may_manage": _may(request, MANAGE)}
+    shown = {"page": page, "lines": lines(page.rows), "is_filtered": pages.is_filtered(request, "q"), "may_manage": _may(request, MANAGE)}
     return pages.draw(request, "automation/queues.html", shown)
 
 
@@ -111,7 +111,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponseBase:
         "parameters": queues.shown_parameters(queue),
         "page": pages.listed(request, rows),
         "states": STATES,
-        "is_filtered": any(request.GET.get(name) for name in ("status", "q", "since")),
+        "is_filtered": pages.is_filtered(request, "status", "q", "since"),
         "may_manage": _may(request, MANAGE),
         "may_run": _may(request, RUN),
     }
@@ -195,28 +195,37 @@ def resume(request: HttpRequest, uid: str) -> HttpResponse:
     return pages.nothing(request, f"The queue {queue.slug} was not paused.")
 
 
-@pages.form(MANAGE)
-def clear(request: HttpRequest, uid: str) -> HttpResponse:
-    """`/queues/<uid>/clear-errors`: asks with the count, then does it."""
-    queue = one(uid)
-    if request.method == "POST":
-        return pages.done(request, f"{_told(work.clear_errors(queue))} archived.", to=_page(uid))
-    detail = "They are kept as archived items until their retention ends, and can be put back one by one. Dead letters are not touched."
-    return _ask(request, queue, "Archive", detail)
+def _asks(verb: str) -> Callable[[str], str]:
+    """The question of a deed that is done to all failed items, with their number."""
 
+    def words(uid: str) -> str:
+        queue = one(uid)
+        count = work.figures(queue).failed
+        return f"{verb} {count:,} failed item{'' if count == 1 else 's'} of {queue.slug}?"
 
-@pages.form(MANAGE)
-def requeue(request: HttpRequest, uid: str) -> HttpResponse:
-    """`/queues/<uid>/requeue`: asks with the count, then does it."""
-    queue = one(uid)
-    if request.method == "POST":
-        return pages.done(request, f"{_told(work.requeue_failed(queue))} back in line.", to=_page(uid))
-    return _ask(request, queue, "Put back", "Each has all its attempts again and goes to the end of the line.")
+    return words
 
 
 @pages.deed(
     MANAGE,
-    question="Delete the queue {uid}?",
+    question=_asks("Archive"),
+    detail="They are kept as archived items until their retention ends, and can be put back one by one. Dead letters are not touched.",
+    yes="Archive",
+)
+def clear(request: HttpRequest, uid: str) -> HttpResponse:
+    """`/queues/<uid>/clear-errors`"""
+    return _told(request, uid, work.clear_errors(one(uid)), "archived")
+
+
+@pages.deed(MANAGE, question=_asks("Put back"), detail="Each has all its attempts again and goes to the end of the line.", yes="Put back")
+def requeue(request: HttpRequest, uid: str) -> HttpResponse:
+    """`/queues/<uid>/requeue`"""
+    return _told(request, uid, work.requeue_failed(one(uid)), "back in line")
+
+
+@pages.deed(
+    MANAGE,
+    question=lambda uid: f"Delete the queue {one(uid).slug}?",
     detail="What waits in it is cancelled. The rest stays until its retention ends.",
     yes="Delete",
 )
@@ -234,27 +243,10 @@ def one(uid: str) -> Queue:
     return found
 
 
-def _ask(request: HttpRequest, queue: Queue, verb: str, detail: str) -> HttpResponse:
-    count = work.figures(queue).failed
-    asked: dict[str, Any] = {
-        "question": f"{verb} {count:,} failed item{'' if count == 1 else 's'} of {queue.slug}?",
-        "detail": detail,
-        "yes": f"{verb} {count:,}",
-        "back": pages.came_from(request),
-    }
-    return render(request, "confirm.html", asked)
-
-
-def _told(count: int) -> str:
-    return f"{count:,} failed item{' is' if count == 1 else 's are'}"
-
-
-def _standing(queue: Any) -> Figures:
-    """Of one row of an export, asked for once."""
-    if not hasattr(queue, "standing"):
-        queue.standing = work.figures(queue)
-    found: Figures = queue.standing
-    return found
+def _told(request: HttpRequest, uid: str, count: int, become: str) -> HttpResponse:
+    if not count:
+        return pages.nothing(request, "No item has failed here; there was nothing to do.", to=_page(uid))
+    return pages.done(request, f"{count:,} failed item{' is' if count == 1 else 's are'} {become}.", to=_page(uid))
 
 
 def _may(request: HttpRequest, scope: str) -> bool:

@@ -35,7 +35,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     shown = {
         "page": pages.listed(request, rows),
         "kinds": CHOICES,
-        "is_filtered": any(request.GET.get(name) for name in ("type", "since")),
+        "is_filtered": pages.is_filtered(request, "type", "since"),
         "may_make": permissions.may(request.user, MAKE),
     }
     return pages.draw(request, "automation/reports.html", shown)

@@ -41,7 +41,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "page": pages.listed(request, rows),
         "states": STATES,
         "types": EventType.objects.order_by("name").values_list("name", flat=True)[:500],
-        "is_filtered": any(request.GET.get(name) for name in ("type", "source", "subject", "correlation", "since", "until", "state")),
+        "is_filtered": pages.is_filtered(request, "type", "source", "subject", "correlation", "since", "until", "state"),
     }
     return pages.draw(request, "dashboard/events.html", shown)
 

@@ -108,19 +108,22 @@ def form(scope: str) -> Callable[[View], View]:
     return decorate
 
 
-def deed(scope: str, *, question: str = "", yes: str = "", detail: str = "") -> Callable[[View], View]:
+def deed(scope: str, *, question: str | Callable[..., str] = "", yes: str = "", detail: str = "") -> Callable[[View], View]:
     """A view that does something on POST and then leads somewhere else.
 
     A StewardError becomes a message on the page the caller came from. With a `question` (which may name URL arguments, as in
-    "Delete {uid}?") GET shows a page that asks; without one GET is refused.
+    "Delete {uid}?", or be made of them by a function) GET shows a page that asks; without one GET is refused.
     """
+
+    def asks(request: HttpRequest, **values: Any) -> HttpResponse:
+        words = question.format(**values) if isinstance(question, str) else question(**values)
+        return render(request, "confirm.html", {"question": words, "yes": yes, "detail": detail, "back": came_from(request)})
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method == "GET" and question:
-                asked = {"question": question.format(**kwargs), "yes": yes, "detail": detail, "back": came_from(request)}
-                return _answer(request, scope, lambda: render(request, "confirm.html", asked))
+                return _answer(request, scope, lambda: asks(request, **kwargs))
             if request.method != "POST":
                 return HttpResponseNotAllowed(["POST"])
             return _answer(request, scope, lambda: _done(request, lambda: view(request, *args, **kwargs)))
@@ -198,6 +201,11 @@ def listed(request: HttpRequest, rows: "QuerySet[Any]") -> Listed:
     total = rows.order_by()[: COUNT_LIMIT + 1].count()
     found = list(rows[(number - 1) * size : number * size]) if number <= COUNT_LIMIT else []
     return Listed(found, number, size, min(total, COUNT_LIMIT), total <= COUNT_LIMIT)
+
+
+def is_filtered(request: HttpRequest, *names: str) -> bool:
+    """Whether any of these filters is set."""
+    return any(request.GET.get(name) for name in names)
 
 
 def _whole(text: str, otherwise: int) -> int:

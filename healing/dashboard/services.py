@@ -43,7 +43,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "lines": [_line(one) for one in page.rows],
         "states": ServiceState.choices,
         "conditions": Health.choices,
-        "is_filtered": any(request.GET.get(name) for name in ("status", "health", "q")),
+        "is_filtered": pages.is_filtered(request, "status", "health", "q"),
         "may_keep": permissions.may(request.user, KEEP),
     }
     return pages.draw(request, "healing/services.html", shown)
@@ -99,7 +99,10 @@ def check(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 @pages.deed(
-    ACT, question="Restart this service?", yes="Restart", detail="It answers nobody until it is back. Its processes are new ones then."
+    ACT,
+    question=lambda uid: f"Restart {_one(uid).name}?",
+    yes="Restart",
+    detail="It answers nobody until it is back. Its processes are new ones then.",
 )
 def restart(request: HttpRequest, uid: str) -> HttpResponse:
     """`/services/<uid>/restart`"""

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from automation.models import Queue, WorkItem
@@ -63,6 +65,16 @@ def test_what_cannot_be_is_refused_with_the_field(body, status, field):
     answer = Caller().post(BASE, body)
     assert answer.status_code == status
     assert not field or field in answer.json()["errors"]
+
+
+def test_what_is_left_out_of_the_parameters_has_the_value_that_the_form_begins_with():
+    made = Caller().post(BASE, {"slug": "videos", "processor": "automation.http_call", "parameters": {"url": "https://a.example/x"}})
+    assert (made.status_code, made.json()["parameters"]["timeout_seconds"]) == (201, 30), made.content
+
+
+def test_a_misspelt_parameter_is_refused_with_the_likeliest():
+    answer = Caller().post(BASE, {"slug": "videos", **CALL, "parameters": {"url": "https://a.example/x", "tokn": "hush"}})
+    assert answer.json()["errors"] == {"parameters.tokn": ["There is no such parameter. Did you mean token?"]}
 
 
 def test_items_are_put_in_listed_and_read_by_the_api():
@@ -381,3 +393,52 @@ def test_the_admin_does_deeds_with_a_count(admin_client):
     page = text_of(admin_client.post(reverse("admin:automation_queue_changelist"), chosen, follow=True))
     assert "Archive all failed items: 1 queue done" in page
     assert states(line) == ["archived", "archived"]
+
+
+def test_more_queues_cost_no_more_statements(admin_client):
+    client, admin = client_of(), reverse("admin:automation_queue_changelist")
+    doors = [lambda: statements(client, "/queues?export=json"), lambda: statements(admin_client, admin), _statements_of_the_command]
+    for slug in ("a", "b"):
+        items(queue(slug), 1)
+    before = [door() for door in doors]
+    for slug in ("c", "d", "e", "f"):
+        failed(queue(slug), 2)
+    assert [door() for door in doors] == before
+
+
+def _statements_of_the_command() -> int:
+    with CaptureQueriesContext(connection) as caught:
+        call_command("queues", "list", stdout=StringIO())
+    return len(caught)
+
+
+def test_the_admin_counts_what_waits_and_what_failed(admin_client):
+    line = queue()
+    items(line, 3)
+    failed(line, 2)
+    listed = admin_client.get(reverse("admin:automation_queue_changelist")).context["cl"].queryset.get(slug="videos")
+    assert (listed.depth, listed.errors) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"), [("clear-errors", "Archive 2 failed"), ("requeue", "Put back 2"), ("delete", "Delete the queue")]
+)
+def test_without_scripts_a_deed_asks_by_name_and_number(deed, words):
+    line, client = queue(), client_of()
+    failed(line, 2)
+    page = text_of(client.get(f"/queues/{line.uid}/{deed}"))
+    assert (words in page, "videos?" in page) == (True, True)
+
+
+def test_with_nothing_failed_nobody_is_told_that_something_was_done():
+    line = queue()
+    assert "nothing to do" in said(client_of().post(f"/queues/{line.uid}/requeue", follow=True))
+
+
+def test_the_item_of_a_deleted_queue_leads_nowhere_that_is_gone():
+    line = queue()
+    [item] = failed(line)
+    WorkItem.objects.filter(pk=item.pk).update(batch="bat_1")
+    queues.delete(line)
+    page = text_of(client_of().get(f"/items/{item.uid}"))
+    assert ("bat_1" in page, f"/queues/{line.uid}" in page) == (True, False)

@@ -70,7 +70,7 @@ def test_looking_now_says_what_was_seen():
 
 def test_a_restart_asks_first_and_is_then_a_call_that_the_page_lists():
     service, client = watched(), client_of(OPERATOR)
-    assert "Restart this service?" in text_of(client.get(f"/services/{service.uid}/restart"))
+    assert "Restart web?" in text_of(client.get(f"/services/{service.uid}/restart"))
     answer = client.post(f"/services/{service.uid}/restart", follow=True)
     row = Invocation.objects.get()
     assert (row.action, row.caller) == ("healing.restart_service", "dashboard")

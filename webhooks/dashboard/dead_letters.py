@@ -44,7 +44,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "groups": groups,
         "total": sum(group.count for group in groups),
         "chosen": next((group for group in groups if group.endpoint.uid == chosen), None),
-        "is_filtered": any(request.GET.get(name) for name in ("endpoint", "type", "since")),
+        "is_filtered": pages.is_filtered(request, "endpoint", "type", "since"),
         "may_manage": permissions.may(request.user, MANAGE),
     }
     return pages.draw(request, "webhooks/dead_letters.html", shown)

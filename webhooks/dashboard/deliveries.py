@@ -76,7 +76,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
     shown = {
         "page": pages.listed(request, rows),
         "statuses": STATUSES,
-        "is_filtered": any(request.GET.get(name) for name in names),
+        "is_filtered": pages.is_filtered(request, *names),
         "now": clock.now(),
     }
     return pages.draw(request, "webhooks/deliveries.html", shown)

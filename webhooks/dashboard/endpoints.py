@@ -73,7 +73,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "lines": lines(page.rows, now=clock.now()),
         "statuses": EndpointStatus.choices,
         "needs": NEEDS,
-        "is_filtered": any(request.GET.get(name) for name in ("status", "needs", "q")),
+        "is_filtered": pages.is_filtered(request, "status", "needs", "q"),
         "may_manage": permissions.may(request.user, MANAGE),
     }
     return pages.draw(request, "webhooks/endpoints.html", shown)

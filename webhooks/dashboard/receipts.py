@@ -38,7 +38,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "page": pages.listed(request, rows),
         "statuses": ReceiptStatus.choices,
         "sources": [(slug, slug) for slug in Source.living.order_by("slug").values_list("slug", flat=True)[:200]],
-        "is_filtered": any(request.GET.get(name) for name in names),
+        "is_filtered": pages.is_filtered(request, *names),
     }
     return pages.draw(request, "webhooks/receipts.html", shown)
 

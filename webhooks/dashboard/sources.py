@@ -57,7 +57,7 @@ def listing(request: HttpRequest) -> HttpResponseBase:
         "page": page,
         "lines": lines(page.rows, now=clock.now()),
         "presets": Preset.choices,
-        "is_filtered": any(request.GET.get(name) for name in ("preset", "q")),
+        "is_filtered": pages.is_filtered(request, "preset", "q"),
         "may_manage": permissions.may(request.user, MANAGE),
     }
     return pages.draw(request, "webhooks/sources.html", shown)

@@ -5,12 +5,20 @@ from typing import Any
 
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
+from automation.services.work import Figures
 from config.kernel.management.deeds import Deed, DeedCommand, json_object, number
 
 
-def row(queue: Queue) -> dict[str, Any]:
+def listed(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All queues, by name."""
+    rows = list(Queue.living.defer("parameters").order_by("slug"))
+    found = work.figures_of(rows)
+    return [row(one, found[one.pk]) for one in rows]
+
+
+def row(queue: Queue, figures: Figures | None = None) -> dict[str, Any]:
     """A queue as this command shows it."""
-    found = work.figures(queue)
+    found = figures or work.figures(queue)
     return {
         "slug": queue.slug,
         "processor": queue.processor,
@@ -140,7 +148,7 @@ class Command(DeedCommand):
 
     help = "Add, change, pause, resume and delete queues; put items in, show, requeue, cancel and work them off; clear error queues."
     deeds = {
-        "list": Deed("All queues, with how they stand.", lambda given: [row(one) for one in Queue.living.order_by("slug")]),
+        "list": Deed("All queues, with how they stand.", listed),
         "create": Deed(
             "Add a queue.",
             create,
