@@ -58,7 +58,8 @@ class QueueAdmin(BaseAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         waiting, failed = (Count("items", filter=Q(items__status=status)) for status in (WorkItem.Status.WAITING, WorkItem.Status.FAILED))
-        return Queue.living.annotate(depth=waiting, errors=failed)
+        rows: QuerySet[Any] = Queue.living.annotate(depth=waiting, errors=failed)
+        return rows
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may only look sees the parameters with secrets masked."""

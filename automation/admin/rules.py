@@ -52,7 +52,7 @@ class RuleForm(DrawsParameters, DeedForm):
         super().__init__(*args, **options)
         asked = RuleQuestions().fields
         self.fields.update({name: asked[name] for name in self.fields if name in asked and name not in DRAWN})
-        self.initial |= initial_of(self.instance)
+        self.initial = {**self.initial, **initial_of(self.instance)}
         give_stored(self, self.initial)
 
     def _post_clean(self) -> None:
@@ -72,10 +72,8 @@ class RuleForm(DrawsParameters, DeedForm):
     def deed(self) -> Rule:
         fields = {name: self.cleaned_data[name] for name in NAMES}
         editor = User.objects.filter(username=context.current().actor).first() if self.request is None else self.request.user
-        if self.instance.pk:
-            made = rules.update(self.fresh(), editor=editor, **fields)  # type: ignore[arg-type]
-        else:
-            made = rules.create(owner=editor, **fields)  # type: ignore[arg-type]
+        is_there = self.instance.pk is not None
+        made = rules.update(self.fresh(), editor=editor, **fields) if is_there else rules.create(owner=editor, **fields)  # type: ignore[arg-type]
         # Somebody who may not choose does not have the field.
         return rules.give(made, owner=self.cleaned_data["owner"]) if "owner" in self.changed_data else made
 

@@ -91,10 +91,9 @@ def _do(name: str, done: str, env: Mapping[str, str]) -> Outcome:
         ran = programs.run(programs.find(name), timeout_seconds=DEED_SECONDS, env=env)
     except programs.NoPrograms as error:
         return NotConfigured(error.message)
-    except (programs.NotReadable, NotFound) as error:
-        return Failed("no_program", error.message)
     except PermanentError as error:
-        return Failed(error.code, error.message)
+        missing = isinstance(error, programs.NotReadable | NotFound)
+        return Failed("no_program" if missing else error.code, error.message)
     except OSError as error:
         return Failed("not_started", f"{name} could not be started: {error.strerror}.")
     if ran.exit_code == 0:

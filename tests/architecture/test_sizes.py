@@ -18,6 +18,8 @@ CROWDED = {
     "automation/actions": "one file an action: the file's name is the action's key",
     "webhooks/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "webhooks/services": "one module a kind of deed; what sends is a package of its own already",
+    "automation/api": "one module a resource",
+    "automation/dashboard": "one module a page and what is done on it",
     "tests/support/acting/actions": "actions of every temper, one a file as plug-ins are",
     "tests/acts": "one module for each module of acts",
     "tests/automation": "one module for each module of the app",

@@ -1,4 +1,4 @@
-"""The admin of rules: the same form as on the dashboard, deeds that count, rows that are only read, and the schedules of django-celery-beat."""
+"""The admin of rules: the same form as on the dashboard, deeds that count, rows that are only read, and the schedules of beat."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""A rule made, tried, tested back, switched on and seen firing, in a real browser, without touching JSON: on the dashboard and in the admin."""
+"""A rule made, tried, tested back, switched on and seen firing, in a real browser, without touching JSON: on both its pages."""
 
 import re
 
