@@ -24,6 +24,9 @@ def house(tmp_path_factory):
         found.call("/api/v1/webhooks/endpoints", {"id": "a", "url": "https://receiver.invalid/", "events": ["video.failed"]})
         found.call("/api/v1/webhooks/sources", {"slug": "a", "preset": "hmac"})
         found.call("/api/v1/events", {"type": "video.failed", "data": {"videoId": "v", "error": {"message": "m"}}, "id": "a"})
+        found.call(
+            "/api/v1/automation/rules", {"name": "a", "trigger": "EVENT_DRIVEN", "actions": [{"action": "automation.cleanup_cache"}]}
+        )
         yield found
 
 
