@@ -16,7 +16,6 @@ CROWDED = {
     "config/kernel/flow": "one file a step on the path of an event, and the words they share",
     "config/kernel/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "automation/actions": "one file an action: the file's name is the action's key",
-    "automation/api": "one module a resource, as its addresses are",
     "webhooks/management/commands": "one file a command, as Django wants it; there are as many as there are deeds",
     "webhooks/services": "one module a kind of deed; what sends is a package of its own already",
     "automation/api": "one module a resource",
