@@ -139,6 +139,8 @@ def _answer(request: HttpRequest, scope: str, view: Callable[[], HttpResponseBas
     try:
         if scope:
             permissions.ensure(request.user, scope)
+        if any("\0" in text for texts in request.POST.lists() for text in texts[1]):
+            raise InvalidInput("What was typed holds a NUL character, which cannot be stored. Leave it out.")
         return view()
     except StewardError as error:
         return problems.response(request, error.status, error.message, code=error.code)

@@ -132,6 +132,14 @@ def test_answers_by_api(api, api_of, operator, waiting):
 # --- pages ------------------------------------------------------------------------------------
 
 
+def test_a_character_that_no_database_stores_is_refused_with_a_sentence(admin_client, waiting):
+    _, approval = waiting
+    answer = admin_client.post(f"/approvals/{approval.uid}/reject", {"note": "not\0now"})
+    assert (answer.status_code, b"NUL character" in answer.content) == (400, True)
+    approval.refresh_from_db()
+    assert approval.status == "pending"
+
+
 def test_a_person_answers_on_the_page(admin_client, waiting):
     row, approval = waiting
     assert b"Something grave" in admin_client.get("/approvals").content

@@ -17,6 +17,7 @@ class Form(django_forms.Form):
     hosts = forms.Words(required=False)
     body = forms.JSON(required=False, kind=dict)
     level = django_forms.ChoiceField(required=False, choices=[("low", "Low"), ("high", "High")], initial="low")
+    since = django_forms.DateTimeField(required=False)
     is_dry = django_forms.BooleanField(required=False)
     token = django_forms.CharField(required=False, widget=django_forms.PasswordInput)
 
@@ -71,6 +72,14 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         ({"hosts": {"a": 1}}, "hosts"),
         ({"body": [1]}, "body"),
         ({"body": "{"}, "body"),
+        ({"body": "9" * 5000}, "body"),
+        ({"body": '{"a": NaN}'}, "body"),
+        ({"body": '{"a": "\\ud800"}'}, "body"),
+        ({"body": '{"a": "\\u0000"}'}, "body"),
+        ({"body": '{"a": "\ud800"}'}, "body"),
+        ({"body": "[" * 5000 + "]" * 5000}, "body"),
+        ({"since": 5}, "since"),
+        ({"since": 1.5}, "since"),
         ({"level": "middle"}, "level"),
         ({"is_dry": "perhaps"}, "is_dry"),
         ({"token": {"a": 1}}, "token"),

@@ -55,12 +55,18 @@ class JSON(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         """A text is read as JSON where it must be, or begins like an object or an array."""
         is_json = isinstance(value, str) and (self.kind is not None or value.lstrip()[:1] in ("{", "["))
-        found = super().to_python(value) if is_json else value
+        found = self._read(value) if is_json else value
         if found is not None and self.kind is not None and not isinstance(found, self.kind):
             raise forms.ValidationError(
                 f"This must be a JSON {'object' if self.kind is dict else 'array' if self.kind is list else 'value'}."
             )
         return found
+
+    def _read(self, text: str) -> Any:
+        try:
+            return json_text.read(text.encode(), what="This") if text.strip() else None
+        except (InvalidInput, UnicodeEncodeError) as error:
+            raise forms.ValidationError(getattr(error, "message", "This holds half of a sign (a lone surrogate). Leave it out.")) from None
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """What came as JSON is there already."""
@@ -175,6 +181,8 @@ def _wrong_kind(field: forms.Field, value: Any) -> str:
         return "" if isinstance(value, bool) or value in ("true", "false") else "This must be true or false."
     if isinstance(value, dict | list):
         return "This must be a single value."
+    if isinstance(field, forms.DateField | forms.TimeField | forms.DateTimeField) and not isinstance(value, str | date | time):
+        return "This must be a time as text, such as 2026-01-31T12:00:00Z."
     if isinstance(value, bool) and not isinstance(field, forms.NullBooleanField):
         return "This must be a number." if isinstance(field, forms.IntegerField) else "This must be text."
     return ""
