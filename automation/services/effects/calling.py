@@ -75,13 +75,14 @@ def _shown(reply: http.Reply) -> dict[str, Any]:
     """For the output: the reply, its JSON where it is some, at most REPLY_BYTES of it."""
     found: dict[str, Any] = {
         "status": reply.status,
-        "headers": {name: fitting.head(value, room=500) for name, value in list(redact.headers(reply.headers).items())[:40]},
+        "headers": {name[:100]: fitting.head(value, room=500) for name, value in list(redact.headers(reply.headers).items())[:40]},
         "bytes": len(reply.body),
         "is_cut": len(reply.body) >= REPLY_BYTES,
         "duration_ms": reply.duration_ms,
     }
     with suppress(InvalidInput):
-        given = json_text.read(reply.body)
-        if len(orjson.dumps(given)) <= REPLY_BYTES:
-            return {**found, "json": given}
+        whole = {**found, "json": json_text.read(reply.body)}
+        if len(orjson.dumps(whole["json"])) <= REPLY_BYTES:
+            json_text.read(orjson.dumps(whole))  # a level deeper it may be too deep to be kept
+            return whole
     return {**found, "body": fitting.head(reply.body.decode("utf-8", errors="replace"), room=REPLY_BYTES)}

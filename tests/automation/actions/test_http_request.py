@@ -6,6 +6,7 @@ from config.acts.plugins.actions import actions
 from config.acts.running import forms
 from config.kernel.flow.errors import InvalidInput, TemporaryError
 from config.kernel.flow.outcomes import Done, Failed
+from config.kernel.language import json_text
 from config.kernel.wire import http
 from tests.support import receivers
 from tests.support.deeds import perform
@@ -44,6 +45,13 @@ def test_a_reply_that_never_ends_is_cut():
     with receivers.huge() as sink:
         done = perform(KEY, {"url": sink.url})
     assert (done.output["bytes"], done.output["is_cut"]) == (32768, True)
+
+
+def test_a_reply_too_deep_to_be_kept_as_json_is_kept_as_text_and_fails_nothing():
+    deep = b"[" * 200 + b"]" * 200
+    with receivers.ok(body=deep) as sink:
+        done = perform(KEY, {"url": sink.url})
+    assert json_text.read(json_text.write(done.output))["body"] == deep.decode()
 
 
 @pytest.mark.parametrize(("code", "expected"), [(204, ["2xx"]), (404, ["404"]), (503, ["200", "5xx"]), (302, ["302"])])
