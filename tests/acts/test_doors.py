@@ -80,6 +80,14 @@ def test_a_token_without_the_string_may_not_call_what_its_owner_may(api_of, admi
     assert client.post(CALLS, {"action": "acting.critical"}).status_code == 403
 
 
+def test_a_url_is_shown_without_what_is_secret_in_it(api, admin_client):
+    url = "https://ops:hunter2@example.com/hook?key=hunter3"
+    row = invocations.call("automation.http_request", {"url": url}, owner="system", caller="test")
+    shown = api.get(f"{CALLS}/{row.uid}").json()["params"]["url"]
+    assert shown == "https://********@example.com/hook?key=********"
+    assert b"hunter" not in admin_client.get(f"/calls/{row.uid}").content + admin_client.get(f"/admin/acts/invocation/{row.pk}/change/").content
+
+
 def test_secrets_are_never_shown(api, admin_client):
     row = invocations.call("acting.echo", {"secret": "hunter2"}, owner="system", caller="test")
     shown = api.get(f"{CALLS}/{row.uid}").json()
@@ -208,6 +216,9 @@ def test_commands_call_show_and_cancel(capsys):
 
     assert "acting.noop" in [one["key"] for one in run("list")]
     assert run("show", "acting.echo")["parameters"]["type"] == "object"
+    kept = run("call", "acting.echo")
+    Invocation.objects.filter(uid=kept["id"]).update(status="completed", output={"secret": "hunter2", "text": "kept"})
+    assert run("result", kept["id"])["output"] == {"secret": "********", "text": "kept"}
     made = run("call", "acting.noop", "--once", "k1")
     assert made["status"] == "pending"
     assert run("call", "acting.noop", "--once", "k1")["id"] == made["id"]

@@ -55,6 +55,13 @@ def test_a_child_says_what_it_did_and_what_it_printed(run):
     assert "raw bytes" in row.log, "bytes that are no text, printed past Python, disturb nothing"
 
 
+def test_a_secret_parameter_is_nowhere_in_what_an_action_prints_and_gives_back(run):
+    row = run("acting.echo", {"text": "it is hunter2 indeed", "secret": "hunter2", "value": {"said": ["hunter2"]}})
+    assert (row.output["text"], row.output["value"]) == ("it is ******** indeed", {"said": ["********"]})
+    assert "it is ******** indeed" in row.log
+    assert "hunter2" not in f"{row.output} {row.log}"
+
+
 def test_a_child_is_kept_warm_and_used_again(run):
     assert run("acting.echo").output["pid"] == run("acting.echo").output["pid"]
 

@@ -9,6 +9,7 @@ from config.acts.plugins.actions import Action, actions
 from config.acts.running import forms, invocations, slots
 from config.kernel.flow.errors import Conflict
 from config.kernel.management.deeds import Deed, DeedCommand, json_object, number
+from config.kernel.wire import redact
 
 PAUSE_SECONDS = 0.2
 
@@ -27,8 +28,8 @@ def row(found: Invocation) -> dict[str, Any]:
 def whole(found: Invocation) -> dict[str, Any]:
     """All of it, secrets masked."""
     times = {"created_at": found.created_at, "started_at": found.started_at, "ended_at": found.ended_at, "due_at": found.due_at}
-    more = {"summary": found.summary, "caller": found.caller, "params": invocations.masked(found), "output": found.output, "log": found.log}
-    return {**row(found), **more, **times, "run_seconds": round(found.run_seconds, 3)}
+    kept = {"params": invocations.masked(found), "output": redact.data(found.output), "log": found.log}
+    return {**row(found), "summary": found.summary, "caller": found.caller, **kept, **times, "run_seconds": round(found.run_seconds, 3)}
 
 
 def show(given: Mapping[str, Any]) -> dict[str, Any]:
