@@ -23,6 +23,16 @@ EXPORTED = {
 }
 
 
+LISTED = {
+    "name": lambda one: one.name,
+    "group": lambda one: one.group,
+    "value": lambda one: one.value,
+    "unit": lambda one: one.fact.unit,
+    "about": lambda one: one.fact.about,
+    "at": lambda one: one.at,
+}
+
+
 @dataclass(frozen=True)
 class Line:
     """One series on the list, with the values of its small chart."""
@@ -32,15 +42,19 @@ class Line:
 
 
 @pages.page(SEE)
-def listing(request: HttpRequest) -> HttpResponse:
+def listing(request: HttpRequest) -> HttpResponseBase:
     """`/system/metrics`"""
     since, until = _period(request)
-    found, small = metrics.standing(), metrics.small_histories(since, until)
+    found = metrics.standing()
     asked = request.GET.get("q", "").strip().lower()[:80]
-    groups = [
-        (title, [Line(one, small.get(one.name, [])) for one in readings if asked in f"{one.name} {one.fact.about}".lower()])
-        for title, readings in found.groups().items()
-    ]
+    named = {
+        title: [one for one in readings if asked in f"{one.name} {one.fact.about}".lower()] for title, readings in found.groups().items()
+    }
+    file = pages.export(request, [one for readings in named.values() for one in readings], LISTED, name="metrics")
+    if file is not None:
+        return file
+    small = metrics.small_histories(since, until)
+    groups = [(title, [Line(one, small.get(one.name, [])) for one in readings]) for title, readings in named.items()]
     shown = {"standing": found, "groups": [group for group in groups if group[1]], "is_filtered": bool(asked), **_range(request)}
     return pages.draw(request, "automation/metrics.html", shown)
 

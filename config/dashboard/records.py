@@ -1,6 +1,6 @@
 """Search, notifications and the audit trail: pages over rows that belong to no app."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
@@ -30,7 +30,10 @@ NOTIFICATIONS_EXPORTED = {
     "urgency": lambda row: row.urgency,
     "title": lambda row: row.title,
     "message": lambda row: row.message,
+    "recipients": lambda row: " ".join(row.recipients or []),
     "status": lambda row: row.status,
+    "error": lambda row: row.error,
+    "sent_at": lambda row: row.sent_at,
     "read_at": lambda row: row.read_at,
 }
 
@@ -88,6 +91,8 @@ def notification_list(request: HttpRequest) -> HttpResponseBase:
         "channels": Notification.Channel.choices[1:],
         "urgencies": Notification.Urgency.choices,
         "unread": notifications.unread().count(),
+        "is_filtered": pages.is_filtered(request, "urgency", "since", "q"),
+        "kept": [(name, request.GET.get(name, "")) for name in ("channel", "state")],
     }
     return pages.draw(request, "dashboard/notifications.html", shown)
 
@@ -96,6 +101,10 @@ def _notifications(request: HttpRequest) -> "QuerySet[Notification]":
     rows = Notification.objects.filter(channel=request.GET.get("channel") or Notification.Channel.DASHBOARD)
     if urgency := request.GET.get("urgency"):
         rows = rows.filter(urgency=urgency)
+    if asked := request.GET.get("q", "").strip()[:200]:
+        rows = rows.filter(Q(title__icontains=asked) | Q(message__icontains=asked))
+    if since := pages.since(request):
+        rows = rows.filter(created_at__gte=since)
     return rows.filter(read_at__isnull=True) if request.GET.get("state") == "unread" else rows
 
 

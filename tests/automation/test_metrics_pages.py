@@ -1,5 +1,6 @@
 """The pages of measured values show what the API says, refresh by parts, and work without JavaScript."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -136,3 +137,9 @@ def test_who_may_not_see_metrics_sees_none(client, django_user_model):
     client.force_login(django_user_model.objects.create_user("nobody"))
     assert client.get(PAGE).status_code == 403
     assert client.get(f"{PAGE}/cpu_usage/data").status_code == 403
+
+
+def test_the_list_is_exported_as_it_is_filtered(client, admin_user, measured):
+    client.force_login(admin_user)
+    rows = json.loads(b"".join(client.get(f"{PAGE}?q=cpu_usage&export=json").streaming_content))
+    assert [(row["name"], row["value"], row["unit"]) for row in rows] == [("cpu_usage", 40.0, "%")]

@@ -238,6 +238,16 @@ def test_notifications_are_exported_as_they_are_filtered(viewer):
     assert [row["title"] for row in rows] == ["Look at this"]
 
 
+def test_notifications_are_found_by_words_and_urgency_and_say_when_none_fits(viewer):
+    notifications.notify("The queue videos is paused", urgency="normal")
+    notifications.notify("Look at this", urgency="high")
+    shown = [row.title for row in viewer.get("/notifications?q=VIDEOS").context["page"].rows]
+    assert shown == ["The queue videos is paused"]
+    page = text_of(viewer.get("/notifications?q=videos&urgency=high"))
+    assert "No notification fits these filters" in page
+    assert "Nothing needs you" not in page
+
+
 def test_the_story_names_each_app_that_heard_it_once(viewer, order_type):
     event = an_event(order_type)
     Event.objects.filter(pk=event.pk).update(routed_at=event.created_at)
