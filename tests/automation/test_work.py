@@ -38,6 +38,20 @@ def one(line: Queue) -> WorkItem:
     return WorkItem.objects.get(queue=line)
 
 
+@pytest.mark.parametrize("answer", [lambda item: Done({"say\0": "a\0b", "list": ["\0"]}), raising(PermanentError("It said a\0b."))])
+def test_what_no_database_takes_is_written_down_with_a_mark_in_its_place(answer):
+    with processing(answer):
+        line = queue()
+        items(line, 1)
+        [settled] = work.process(work.take(line, 1))
+    stored = one(line)
+    assert stored.status == settled.then.status
+    assert (stored.result, stored.error_message) in [
+        ({"say\ufffd": "a\ufffdb", "list": ["\ufffd"]}, ""),
+        (None, "It said a\ufffdb."),
+    ]
+
+
 def test_what_comes_back_to_a_queue_that_was_deleted_meanwhile_is_cancelled():
     with processing(raising(TemporaryError("Nobody answers."))):
         line = queue()

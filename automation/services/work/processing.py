@@ -17,6 +17,7 @@ from automation.services import queues
 from automation.services.work import delays, taking
 from automation.services.work.taking import Taken
 from config.acts.plugins.processors import Item, Processor
+from config.acts.texts import storable
 from config.kernel.flow import clock, context
 from config.kernel.flow.errors import StewardError, capture
 from config.kernel.watch import notifications
@@ -77,7 +78,7 @@ def settle(taken: Taken, item: WorkItem, then: Next) -> bool:
     changes: dict[str, Any] = {
         "status": WorkItem.Status.WAITING if then.status == "held" else then.status,
         "error_code": then.code[:40],
-        "error_message": then.message[:ERROR_LETTERS],
+        "error_message": storable.text(then.message[:ERROR_LETTERS]),
         "run_seconds": max((now - (item.started_at or now)).total_seconds(), 0.0),
         "lease_token": "",
         "lease_until": None,
@@ -116,5 +117,5 @@ def capped(result: Mapping[str, Any] | Sequence[Any]) -> Any:
     """The result as it is kept: as JSON, and only its beginning as text when it is too large."""
     text = orjson.dumps(result, default=str, option=orjson.OPT_NON_STR_KEYS)
     if len(text) <= RESULT_BYTES:
-        return orjson.loads(text)
+        return storable.data(orjson.loads(text))
     return {"cut": text[:RESULT_BYTES].decode(errors="ignore"), "bytes": len(text)}

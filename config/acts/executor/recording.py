@@ -15,6 +15,7 @@ from config.acts.executor.results import Job, Result
 from config.acts.models import Invocation, tables
 from config.acts.plugins.actions import actions
 from config.acts.running import forms, invocations, slots
+from config.acts.texts import storable
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.limits import backoff
 from config.kernel.watch import metrics
@@ -76,15 +77,10 @@ def _values(end: End, now: datetime) -> dict[str, Any]:
         "run_seconds": end.job.run_seconds + end.result.seconds,
         "output": end.output,
         "state": end.state,
-        "log": _storable(redact.text(end.result.log[-LOG_CHARACTERS:])) if end.result.log else "",
+        "log": storable.text(redact.text(end.result.log[-LOG_CHARACTERS:])) if end.result.log else "",
         "error_code": end.error_code,
-        "error_message": _storable(end.error_message),
+        "error_message": storable.text(end.error_message),
     }
-
-
-def _storable(text: str) -> str:
-    """What a program prints may hold what no database takes."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def _write(ends: Sequence[End], now: datetime, token: str) -> set[int]:

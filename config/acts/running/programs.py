@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from django.conf import settings
 
+from config.acts.texts import storable
 from config.kernel.flow.errors import NotFound, PermanentError
 
 OUTPUT_BYTES = 64 * 1024
@@ -142,7 +143,7 @@ def _kill(group: int) -> None:
 def _tail(file: Any) -> str:
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - OUTPUT_BYTES))
-    return str(file.read().decode("utf-8", errors="replace"))
+    return storable.text(file.read().decode("utf-8", errors="replace"))
 
 
 def _read() -> dict[str, Program]:

@@ -40,6 +40,11 @@ def test_a_listed_program_runs_in_its_folder_and_what_it_printed_is_kept(program
     assert done == Done({"exit_code": 0, "stdout": "done\n", "stderr": "hm\n"})
 
 
+def test_what_it_prints_and_nobody_can_store_has_a_mark_in_its_place(programs):
+    programs(binary="import sys; sys.stdout.buffer.write(b'a\\x00b')")
+    assert perform(KEY, {"program": "binary"}).output["stdout"] == "a\ufffdb"
+
+
 def test_it_knows_the_call_and_none_of_our_secrets(programs, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "hidden")
     programs(tell="import os; print(os.environ.get('SECRET_KEY'), os.environ['STEWARD_CALL'], os.environ['STEWARD_KEY'])")
