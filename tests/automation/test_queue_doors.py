@@ -442,3 +442,22 @@ def test_the_item_of_a_deleted_queue_leads_nowhere_that_is_gone():
     queues.delete(line)
     page = text_of(client_of().get(f"/items/{item.uid}"))
     assert ("bat_1" in page, f"/queues/{line.uid}" in page) == (True, False)
+
+
+@pytest.mark.parametrize(("pause", "words"), [(False, "has no processor"), (True, "is paused")])
+def test_the_command_says_why_it_works_nothing_off(pause, words):
+    line = queue()
+    items(line, 1)
+    if pause:
+        queues.pause(line)
+    with pytest.raises(CommandError, match=words):
+        call_command("queues", "work", "videos", stdout=StringIO())
+
+
+def test_the_command_says_how_items_are_worked_off_and_tried_again():
+    call_command("queues", "create", "videos", "--when-asked", "--retry-strategy", "fixed", stdout=StringIO())
+    line = queues.find("videos")
+    assert (line.is_automatic, line.retry_strategy) == (False, "fixed")
+    call_command("queues", "change", "videos", "--as-they-come", stdout=StringIO())
+    line.refresh_from_db()
+    assert (line.is_automatic, line.retry_strategy) == (True, "fixed")

@@ -6,6 +6,8 @@ from typing import Any
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from automation.services.work import Figures
+from config.kernel.flow.errors import Conflict
+from config.kernel.flow.outcomes import NotConfigured, Refused
 from config.kernel.management.deeds import Deed, DeedCommand, json_object, number
 
 
@@ -46,14 +48,17 @@ def item_row(item: WorkItem) -> dict[str, Any]:
 
 def create(given: Mapping[str, Any]) -> dict[str, Any]:
     """A new queue."""
-    fields = {name: given[name] for name in ("name", "processor", "parameters", *queues.BOUNDS) if given[name] is not None}
-    return row(queues.create(slug=given["queue"], is_automatic=not given["when_asked"], **fields))
+    return row(queues.create(slug=given["queue"], **_fields(given)))
 
 
 def change(given: Mapping[str, Any]) -> dict[str, Any]:
     """What was given, changed."""
-    fields = {name: given[name] for name in ("name", "processor", "parameters", *queues.BOUNDS) if given[name] is not None}
-    return row(queues.update(queues.find(given["queue"]), **fields))
+    return row(queues.update(queues.find(given["queue"]), **_fields(given)))
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given of a queue's settings."""
+    return {name: given[name] for name in ("name", "processor", "parameters", *CHOICES, *queues.BOUNDS) if given[name] is not None}
 
 
 def add(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,6 +114,9 @@ def clear_errors(given: Mapping[str, Any]) -> dict[str, Any]:
 def run(given: Mapping[str, Any]) -> dict[str, Any]:
     """What is due, worked off here and now."""
     queue, done = queues.find(given["queue"]), 0
+    match work.refused(queue):
+        case Refused(reason=why) | NotConfigured(what=why):
+            raise Conflict(why)
     while done < given["limit"] and (taken := work.take(queue, 1, selection="priority")).items:
         if not (settled := work.process(taken)):
             break
@@ -135,10 +143,14 @@ HELP = {
     "delayed_depth": "More waiting items than this: processing.delayed.",
     "delayed_age_seconds": "An item that waits longer than this: processing.delayed.",
 }
+CHOICES = ("is_automatic", "retry_strategy")
 SETTINGS: dict[str, dict[str, Any]] = {
     "--name": {"help": "For people."},
     "--processor": {"help": "What works its items off, such as automation.http_call or automation.command."},
     "--parameters": {"type": json_object, "help": "What the processor needs to know, a JSON object."},
+    "--when-asked": {"dest": "is_automatic", "action": "store_false", "default": None, "help": "Do not work items off as they come."},
+    "--as-they-come": {"dest": "is_automatic", "action": "store_true", "default": None, "help": "Work items off as they come."},
+    "--retry-strategy": {"choices": Queue.Strategy.values, "default": None, "help": "How the waits between attempts grow."},
     **{f"--{name.replace('_', '-')}": {"type": number(least, most), "help": HELP[name]} for name, (least, most) in queues.BOUNDS.items()},
 }
 
@@ -152,7 +164,7 @@ class Command(DeedCommand):
         "create": Deed(
             "Add a queue.",
             create,
-            {**QUEUE, **SETTINGS, "--when-asked": {"action": "store_true", "help": "Do not work items off as they come."}},
+            {**QUEUE, **SETTINGS},
         ),
         "change": Deed("Change a queue; what is left out stays.", change, {**QUEUE, **SETTINGS}),
         "add": Deed(

@@ -13,6 +13,7 @@ A worker owns an item by a lease and takes each step by compare-and-swap; one th
     delays      `processing.delayed`, once each time
 """
 
+from automation.services.work.batches import refused
 from automation.services.work.batches import run as run_batch
 from automation.services.work.deeds import cancel, clear_errors, requeue, requeue_failed
 from automation.services.work.draining import drain, due_queues
@@ -38,6 +39,7 @@ __all__ = [
     "find",
     "process",
     "recover",
+    "refused",
     "requeue",
     "requeue_failed",
     "run_batch",
