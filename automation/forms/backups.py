@@ -4,7 +4,8 @@ from django import forms
 
 from automation.services.backups import TYPES, USUAL_DAYS
 
-CHOICES = [(kind, kind.capitalize()) for kind in TYPES]
+LABELS = {"config": "Configuration: endpoints, sources, rules, queues, services, options; without secrets"}
+CHOICES = [(kind, LABELS.get(kind, kind.capitalize())) for kind in TYPES]
 
 
 class BackupForm(forms.Form):
@@ -14,5 +15,9 @@ class BackupForm(forms.Form):
         label="What", choices=CHOICES, initial=["database", "config"], widget=forms.CheckboxSelectMultiple
     )
     retention_days = forms.IntegerField(
-        label="Days to keep", min_value=1, max_value=3650, initial=USUAL_DAYS, help_text="Older backups are removed once this one is made."
+        label="Days to keep",
+        min_value=1,
+        max_value=3650,
+        initial=USUAL_DAYS,
+        help_text="Once this one is made, every backup that is older than this is removed.",
     )
