@@ -71,9 +71,8 @@ class RuleForm(DrawsParameters, DeedForm):
 
     def deed(self) -> Rule:
         fields = {name: self.cleaned_data[name] for name in NAMES}
-        editor = User.objects.filter(username=context.current().actor).first() if self.request is None else self.request.user
-        is_there = self.instance.pk is not None
-        made = rules.update(self.fresh(), editor=editor, **fields) if is_there else rules.create(owner=editor, **fields)  # type: ignore[arg-type]
+        editor: Any = self.request.user if self.request is not None else None
+        made = rules.update(self.fresh(), editor=editor, **fields) if self.instance.pk else rules.create(owner=editor, **fields)
         # Somebody who may not choose does not have the field.
         return rules.give(made, owner=self.cleaned_data["owner"]) if "owner" in self.changed_data else made
 

@@ -26,10 +26,8 @@ from tests.support.rules import NOTHING, make_rule, sample
 
 pytestmark = pytest.mark.django_db
 
-EMIT = {
-    "action": "automation.emit_event",
-    "params": {"type": "user.quota_exceeded", "data": {"user_id": "hello", "quota_type": "x", "current_usage": 1}},
-}
+QUOTA = {"user_id": "hello", "quota_type": "x", "current_usage": 1}
+EMIT = {"action": "automation.emit_event", "params": {"type": "user.quota_exceeded", "data": QUOTA}}
 TYPED = {
     "name": "Processor is busy",
     "about": "",
@@ -132,6 +130,21 @@ def test_what_was_typed_survives_another_choice_of_trigger():
     assert "Processor is busy" in shown
     assert "It is at ${cpu_usage} %" in shown
     assert 'value="error_rate"' in shown
+
+
+def test_what_was_typed_as_json_is_drawn_again_as_it_was_typed():
+    data = '{"user_id": "7"}'
+    given = {"actions-order": "0", "actions-0-action": EMIT["action"], "actions-0-params-plugin": EMIT["action"]}
+    for button in ("actions:add", "parameters-actions-0-params"):
+        answer = client_of().post("/rules/new", typed(**given, **{"actions-0-params-data": data}, _redraw=button))
+        assert ">\n{&quot;user_id&quot;: &quot;7&quot;}</textarea>" in text_of(answer), button
+
+
+def test_an_action_that_was_just_chosen_is_drawn_with_its_usual_values():
+    given = {"actions-order": "0", "actions-0-action": "automation.http_request", "actions-0-params-plugin": ""}
+    shown = text_of(client_of().post("/rules/new", typed(**given, _redraw="parameters-actions-0-params")))
+    assert '<option value="GET" selected>' in shown
+    assert 'name="actions-0-params-timeout_seconds" value="30"' in shown
 
 
 def test_saved_in_the_order_in_which_they_stand():

@@ -10,7 +10,7 @@ from tests.support.stack import until
 @pytest.fixture
 def name(request, house):
     """A name of its own for each window; the rule is deleted afterwards."""
-    found = "Rule " + re.sub(r"[^a-z]+", " ", request.node.name.lower()).strip()[-50:]
+    found = "Rule " + re.sub(r"[^a-z]+", " ", request.node.name.lower()).strip()[-50:].strip()
     yield found
     house.manage("shell", "-v", "0", "-c", f"from automation.services import rules; rules.delete(rules.find({found!r}))")
 
@@ -75,7 +75,7 @@ def condition(page):
     page.locator("#condition-said").get_by_text("Well formed").wait_for()
 
 
-def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(desk, house, name):
+def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(name, desk, house):
     until(lambda: house.rows("SELECT count(*) FROM kernel_snapshot")[0][0], seconds=60, what="a first sample")
     desk.goto(f"{house.url}/rules")
     desk.goto(f"{house.url}/rules/new")
@@ -103,7 +103,7 @@ def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(desk, house
     desk.get_by_role("link", name="user.quota_exceeded").wait_for()
 
 
-def test_a_schedule_is_made_and_fires(desk, house, name):
+def test_a_schedule_is_made_and_fires(name, desk, house):
     desk.goto(f"{house.url}/rules/new?example=night")
     desk.locator("#id_name").fill(name)
     desk.locator("[name=trigger_params-schedule]").fill("")
@@ -120,7 +120,7 @@ def test_a_schedule_is_made_and_fires(desk, house, name):
     desk.get_by_text("is off.").first.wait_for()
 
 
-def test_a_rule_is_made_switched_on_and_fires_in_the_admin(desk, house, name):
+def test_a_rule_is_made_switched_on_and_fires_in_the_admin(name, desk, house):
     desk.goto(f"{house.url}/admin/automation/rule/add/")
     desk.locator("#id_name").fill(name)
     desk.locator("#id_trigger").select_option("automation.event")

@@ -63,6 +63,10 @@ class JSON(forms.JSONField):
             )
         return found
 
+    def prepare_value(self, value: Any) -> Any:
+        """As a page shows it; a text is what was typed, and read back as such."""
+        return value if isinstance(value, str) else super().prepare_value(value)
+
     def _read(self, text: str) -> Any:
         try:
             return json_text.read(text.encode(), what="This") if text.strip() else None
