@@ -52,6 +52,8 @@ class RuleForm(DrawsParameters, DeedForm):
         super().__init__(*args, **options)
         asked = RuleQuestions().fields
         self.fields.update({name: asked[name] for name in self.fields if name in asked and name not in DRAWN})
+        for field in self.fields.values():
+            field.help_text = str(field.help_text).replace("`", "")
         self.initial = {**self.initial, **initial_of(self.instance)}
         give_stored(self, self.initial)
 

@@ -81,7 +81,7 @@ def _told(tested: Tested) -> dict[str, Any]:
     held = [(Reason(reason).label, count) for reason, count in tested.held.most_common()]
     results = [(Result(result).label, TONES[Result(result)], count) for result, count in tested.results.most_common()]
     share = (tested.covered_until - tested.since) / (tested.until - tested.since)
-    return {"held": held, "results": results, "share": min(1.0, max(0.0, share))}
+    return {"held": held, "held_count": sum(tested.held.values()), "results": results, "share": min(1.0, max(0.0, share))}
 
 
 def _event(asked: str) -> Event:
