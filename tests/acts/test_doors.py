@@ -85,7 +85,8 @@ def test_a_url_is_shown_without_what_is_secret_in_it(api, admin_client):
     row = invocations.call("automation.http_request", {"url": url}, owner="system", caller="test")
     shown = api.get(f"{CALLS}/{row.uid}").json()["params"]["url"]
     assert shown == "https://********@example.com/hook?key=********"
-    assert b"hunter" not in admin_client.get(f"/calls/{row.uid}").content + admin_client.get(f"/admin/acts/invocation/{row.pk}/change/").content
+    pages = [admin_client.get(address).content for address in (f"/calls/{row.uid}", f"/admin/acts/invocation/{row.pk}/change/")]
+    assert not any(b"hunter" in page for page in pages)
 
 
 def test_secrets_are_never_shown(api, admin_client):
