@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from automation.enums import ExecutionStatus, Reason
@@ -127,7 +128,12 @@ def _note(name: str, error: Exception | None) -> None:
 
 @register
 def high_cpu() -> None:
-    """The built-in check of the processor: above CHECK_CPU_USAGE it has resources scaled, once until it falls."""
+    """The built-in check of the processor: above CHECK_CPU_USAGE it has resources scaled, once until it falls.
+
+    The one-process set-up has nothing that could be scaled: there it leaves it at looking.
+    """
+    if settings.EMBEDDED:
+        return
     _act_above("cpu_usage", "CHECK_CPU_USAGE", "automation.scale_resources", {"scale_factor": 1.5})
 
 
