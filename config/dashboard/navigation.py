@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from config.kernel.desk import permissions
 from config.kernel.plugins.contracts import Page, pages
@@ -55,8 +56,8 @@ class Frame:
 
     @cached_property
     def asked(self) -> str:
-        """What the search box was asked."""
-        return self.request.GET.get("q", "")[:200]
+        """What the search box was asked; the filters of lists have a `q` of their own."""
+        return self.request.GET.get("q", "")[:200] if self.request.path == reverse("dashboard:search") else ""
 
     @cached_property
     def navigation(self) -> list[Group]:

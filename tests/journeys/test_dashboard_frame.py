@@ -244,6 +244,7 @@ def test_notifications_are_found_by_words_and_urgency_and_say_when_none_fits(vie
     shown = [row.title for row in viewer.get("/notifications?q=VIDEOS").context["page"].rows]
     assert shown == ["The queue videos is paused"]
     page = text_of(viewer.get("/notifications?q=videos&urgency=high"))
+    assert 'name="q" value="" placeholder="Find an id' in page
     assert "No notification fits these filters" in page
     assert "Nothing needs you" not in page
 
