@@ -4,7 +4,7 @@ Called by `invocations`, and by rules, queues and services for the parameters th
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,7 +16,6 @@ from config.kernel.language import json_text
 from config.kernel.wire import redact
 
 Form = type[forms.BaseForm]
-SECRET_LETTERS = 6
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LENGTH = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
@@ -145,30 +144,6 @@ def masked(form: Form | None, params: Mapping[str, Any]) -> dict[str, Any]:
     """A copy to be shown: secrets of the form, and whatever has a telling name or look, as `********`."""
     hidden = secret_names(form) if form is not None else frozenset(params)
     return {name: redact.MASK if name in hidden and value not in (None, "") else _redacted(name, value) for name, value in params.items()}
-
-
-def secrets(form: Form, params: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts that must be seen nowhere: those of the form's secret fields, unless they are too short to be told from words."""
-    return tuple(sorted({text for name in secret_names(form) for text in _texts(params.get(name)) if len(text) >= SECRET_LETTERS}))
-
-
-def without(value: Any, secret: Sequence[str]) -> Any:
-    """A copy of a JSON value, or of a text, in which each of `secret` is masked, also in the middle of a text."""
-    if isinstance(value, str):
-        for one in secret:
-            value = value.replace(one, redact.MASK)
-        return value
-    if isinstance(value, dict):
-        return {name: without(item, secret) for name, item in value.items()}
-    return [without(item, secret) for item in value] if isinstance(value, list) else value
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
 
 
 def _redacted(name: str, value: Any) -> Any:

@@ -1,7 +1,6 @@
 """The only way to have an action run: from a rule, a step, a fix, a command or the API.
 A call is a row; the duty `acts.invoke` works it off. What becomes of it is read from the row, after a nudge of its `follower`."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,6 @@ from config.kernel.wire import redact
 Status = Invocation.Status
 SYSTEM = "system"
 DUTY = "acts.invoke"
-_URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def masked(row: Invocation) -> dict[str, Any]:
     """The parameters as they may be shown, URLs without what is secret in them; all hidden when the action is not installed any more."""
     action = actions.all().get(row.action)
     shown = forms.masked(action.Parameters if action else None, row.params or {})
-    return {name: redact.url(value) if isinstance(value, str) and _URL.match(value) else value for name, value in shown.items()}
+    return {name: redact.url(value) if str(value).lower().startswith(("http://", "https://")) else value for name, value in shown.items()}
 
 
 def may(owner: str, action: Action) -> bool:

@@ -121,8 +121,8 @@ def _wait(process: "subprocess.Popen[bytes]", program: Program, printed: Sequenc
 
 
 def _environment(program: Program, more: Mapping[str, str]) -> dict[str, str]:
-    found = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
-    return found | ({"HOME": pwd.getpwnam(program.user).pw_dir} if program.user else {}) | dict(more)
+    ours = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
+    return ours | ({"HOME": pwd.getpwnam(program.user).pw_dir} if program.user else {}) | dict(more)
 
 
 def _rights(program: Program) -> dict[str, Any]:
