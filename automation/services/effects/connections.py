@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from automation.services.effects import pools
 from config.kernel.desk import connections, options
 from config.kernel.flow import clock
-from config.kernel.flow.outcomes import Done, NotConfigured, Outcome, Waiting
+from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Waiting
 from config.kernel.watch.probes import redis_client
 
 LOOK_AGAIN = timedelta(seconds=2)
@@ -54,7 +54,13 @@ def reset(state: Mapping[str, Any]) -> Outcome:
         }
     else:
         output["database"] = "Each thread opens its file anew before its next task or request."
-    return Done(output)
+    return Failed("redis", redis_failure(state), output) if redis_failure(state) else Done(output)
+
+
+def redis_failure(asked: Mapping[str, Any]) -> str:
+    """Why Redis did not close our connections; empty when it did, or when there is none."""
+    found = asked["redis"]
+    return str(found.get("error", "")) if isinstance(found, dict) else ""
 
 
 def ask() -> dict[str, Any]:
@@ -88,7 +94,7 @@ def _close_redis() -> Any:
             mine = [one for one in client.client_list() if _is_ours(one) and int(one["id"]) < me]
             closed = sum(_close(client, one["id"]) for one in mine)
     except (redis.RedisError, OSError) as error:
-        return f"Redis did not do it ({type(error).__name__})."
+        return {"error": f"Redis did not close our connections ({type(error).__name__}). Is it running?"}
     return {"before": len(mine), "closed": closed}
 
 

@@ -83,7 +83,10 @@ def _cache() -> Outcome:
 
 
 def _connections() -> Outcome:
-    return Done({"did": "asked every process to renew its connections", **connections.ask()})
+    asked = connections.ask()
+    if why := connections.redis_failure(asked):
+        return Failed("redis", why)
+    return Done({"did": "asked every process to renew its connections", **asked})
 
 
 def _workers() -> Outcome:

@@ -57,6 +57,14 @@ def test_nothing_to_remove_is_a_success_with_zero(data_dir):
     assert (done.output["count"], done.output["bytes"]) == (0, 0)
 
 
+def test_a_named_folder_that_is_not_there_is_told(data_dir, tmp_path, settings):
+    settings.STEWARD_WRITABLE_ROOTS = [str(tmp_path / "logs")]
+    aged(tmp_path / "logs/app.log", 25)
+    named = [str(tmp_path / "logs/wrong"), str(tmp_path / "logs/app.log")]
+    done = perform(KEY, {"cleanup_types": ["files"], "folders": named})
+    assert done.output["removed"]["files"]["skipped"] == [{"what": one, "why": "no folder is there"} for one in named]
+
+
 def test_links_are_not_followed_and_not_removed(data_dir, tmp_path):
     outside = aged(tmp_path / "outside/precious", 100)
     (data_dir / "cache/file").symlink_to(outside)

@@ -4,11 +4,12 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from automation.services.effects import tuning
+from automation.services.effects import connections, pools, tuning
 from config.kernel.flow.outcomes import Done, NotConfigured
 from config.kernel.watch.probes import redis_client
 from tests.support.deeds import perform
 from tests.support.factories import EventFactory
+from tests.support.receivers import refused_port
 
 KEY = "automation.optimize_performance"
 
@@ -51,6 +52,16 @@ def test_a_target_that_is_not_configured_makes_it_no_success(settings):
     failed = perform(KEY, {"optimization_targets": ["database", "cache"]})
     assert failed.code == "not_all_done"
     assert "Done: database" in failed.message
+
+
+@pytest.mark.django_db
+def test_connections_that_redis_did_not_close_are_no_success(settings, monkeypatch):
+    settings.REDIS_URL, settings.REDIS_PASSWORD = f"redis://127.0.0.1:{refused_port()}/0", ""
+    monkeypatch.setattr(pools, "renew", lambda: NotConfigured("no pool here"))
+    failed = perform(KEY, {"optimization_targets": ["connections"]})
+    assert (failed.code, "Redis did not close our connections" in failed.message) == ("not_all_done", True)
+    watched = connections.reset({**connections.ask(), "database": []})
+    assert (watched.code, watched.output["redis"]) == ("redis", {"error": watched.message})
 
 
 @pytest.mark.usefixtures("real_redis")

@@ -44,7 +44,7 @@ def clean_folders(folders: Sequence[str], *, before: datetime) -> Removed:
     """Remove what was last written before `before` under `folders`, or under our cache when none is named."""
     removed = Removed()
     for folder in folders or [str(cache_folder())]:
-        _clean(folder, before, removed)
+        _clean(folder, before, removed, is_named=bool(folders))
     return removed
 
 
@@ -55,9 +55,11 @@ def clean_temporary(*, before: datetime) -> Removed:
     return removed
 
 
-def _clean(folder: str | Path, before: datetime, removed: Removed) -> None:
+def _clean(folder: str | Path, before: datetime, removed: Removed, *, is_named: bool = False) -> None:
     root, found = allowed(folder)
-    if not found.exists():
+    if not found.is_dir():
+        if is_named:
+            removed.left(str(folder), "no folder is there")
         return
     with _opened(root, found) as top:
         device = os.fstat(top).st_dev
