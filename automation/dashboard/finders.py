@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from automation.models import Execution, Report, Rule
-from config.acts.models import Approval, Backup
+from config.acts.models import Backup
 from config.kernel.plugins.contracts import Found, finders
 
 
@@ -36,12 +36,4 @@ def find_execution(asked: str) -> Found | None:
     """`exe_…`"""
     if asked.startswith("exe_") and Execution.objects.filter(uid=asked).exists():
         return Found(f"Execution {asked}", reverse("automation:execution", args=[asked]))
-    return None
-
-
-@finders.plugin("automation.approval")
-def find_approval(asked: str) -> Found | None:
-    """`apr_…`"""
-    if asked.startswith("apr_") and Approval.objects.filter(uid=asked).exists():
-        return Found(f"Approval {asked}", reverse("automation:approval", args=[asked]))
     return None

@@ -3,7 +3,6 @@
 from django.urls import path
 
 from automation.dashboard import (
-    approvals,
     backups,
     executions,
     items,
@@ -34,9 +33,6 @@ urlpatterns = [
     path("executions/<str:uid>", executions.detail, name="execution"),
     path("executions/<str:uid>/cancel", executions.cancel, name="execution-cancel"),
     path("executions/<str:uid>/undo/<str:call>", executions.undo, name="execution-undo"),
-    path("approvals", approvals.listing, name="approvals"),
-    path("approvals/<str:uid>", approvals.detail, name="approval"),
-    path("approvals/<str:uid>/answer", approvals.answer, name="approval-answer"),
     path("system/metrics", metrics.listing, name="metrics"),
     path("system/metrics/<str:name>", metrics.detail, name="metric"),
     path("system/metrics/<str:name>/data", metrics.data, name="metric-data"),

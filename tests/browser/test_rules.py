@@ -82,7 +82,7 @@ def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(name, desk,
     fill_in(desk, name)
     desk.get_by_role("button", name="Add the rule").click()
     desk.get_by_role("heading", name=name).wait_for()
-    for sentence in ("when cpu_usage >= 0", "memory_usage at least 0", "Publish user.quota_exceeded"):
+    for sentence in ("cpu_usage >= 0", "memory_usage at least 0", "Publish user.quota_exceeded"):
         desk.get_by_text(sentence).first.wait_for()
     desk.get_by_role("link", name="Try").click()
     desk.get_by_text("It would fire").wait_for()
@@ -127,6 +127,7 @@ def test_a_rule_is_made_switched_on_and_fires_in_the_admin(name, desk, house):
     desk.locator("[name=trigger_params-events]").fill("system.status")
     desk.locator("#id_condition").fill("data.component == 'admin'")
     add_action(desk, 1, "automation.emit_event")
+    desk.locator("[name=actions-0-params-type]").wait_for()
     desk.get_by_role("button", name="Save", exact=True).click()
     desk.locator(".steps .errors").get_by_text("This field is required.").wait_for()
     desk.locator("[name=actions-0-params-type]").fill("user.quota_exceeded")
