@@ -229,6 +229,7 @@ def _begin(house: House) -> None:
     for name in ("web", "worker", "beat"):
         stack.start(name)
     house.deliver_with(1)
+    house.act_with(1)
     stack.token = stack.manage("shell", "-v", "0", "-c", MAKE_TOKEN).strip().splitlines()[-1]
     until(lambda: is_healthy(stack), seconds=START_SECONDS, what="/health answering healthy")
 

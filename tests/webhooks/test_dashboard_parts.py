@@ -153,7 +153,7 @@ def test_the_search_finds_endpoints_and_sources_by_the_names_people_gave_them():
 def test_the_numbers_of_deliveries_lead_to_their_rows_and_the_chart_says_its_colours(viewer):
     AttemptFactory(delivery=DeliveryFactory(ended=DeliveryStatus.DELIVERED), duration_ms=12)
     page = text_of(viewer.get("/"))
-    figures = re.findall(r'<div class="figure[^"]*">.*?</div>', page, re.DOTALL)
+    figures = re.findall(r'<div class="figure">.*?</div>', page, re.DOTALL)  # words such as "running" count nothing
     assert figures
     assert [figure for figure in figures if "<a href=" not in figure] == []
     assert "</svg>delivered</span>" in page
