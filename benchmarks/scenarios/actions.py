@@ -46,7 +46,7 @@ def measure(house: House, size: Size) -> Result:
     inline, notes = _drained(house, INLINE, "bench-inline", int(INLINE_PER_SECOND * size.seconds))
     child, child_notes = _drained(house, CHILD, "bench-child", int(CHILD_PER_SECOND * size.seconds))
     lags = _paced(house, size.seconds)
-    house.act_with(0)
+    house.act_with(1)
     naive, naive_notes = _naive(house, int(NAIVE_PER_SECOND * size.seconds))
     statement = "SELECT COUNT(*) FROM acts_invocation WHERE caller LIKE 'bench-%' AND status = 'completed' AND attempts = 1"
     wanted, done = int((INLINE_PER_SECOND + CHILD_PER_SECOND) * size.seconds) + len(lags), int(house.number(statement))

@@ -24,7 +24,6 @@ SELECT COALESCE(SUM(v.count), 0) FROM automation_verdict v JOIN automation_rule 
 
 def measure(house: House, size: Size) -> Result:
     """Single POSTs by schedule; each is judged by fifty rules, one of which fires."""
-    house.act_with(1)
     made = run_module("benchmarks.deciding", b"", house.stack.environ, seconds=300, words=["rules", str(TYPES), str(EACH)])["rules"]
     # Rules are compiled and connections opened with the first event.
     house.publish("warm-dec-", TYPE, 5)
@@ -39,7 +38,6 @@ def measure(house: House, size: Size) -> Result:
     open_ones = "SELECT COUNT(*) FROM automation_execution WHERE status IN ('pending', 'running')"
     until(lambda: not house.number(open_ones), seconds=120, what="the end of every execution")
     house.rows.execute("UPDATE automation_rule SET mode = 'off', changed_at = now()")
-    house.act_with(0)
     problems = [] if len(fired) == taken else [f"{taken} events were stored, but {len(fired)} executions came of them."]
     # The event whose statements were counted was stored, so it is routed too.
     if judged not in (taken * EACH, (taken + 1) * EACH):
