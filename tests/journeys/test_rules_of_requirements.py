@@ -1,6 +1,7 @@
 """The five example rules and the alert rule, as the requirements print them, woken by real causes on real processes; each says why."""
 
 import json
+import math
 import shlex
 
 import pytest
@@ -158,7 +159,9 @@ def test_more_than_five_people_who_log_in_fire_the_activity_rule_once(house):
         assert (execution["status"], execution["error_code"]) == ("failed", "not_configured")
     else:
         assert execution["status"] == "completed", execution
-        assert (output(house, execution)[1]["before"], output(house, execution)[1]["after"]) == (2, 3)
+        scaled = output(house, execution)[1]
+        # The built-in check for a busy processor may have scaled it before.
+        assert scaled["after"] == math.ceil(scaled["before"] * 1.5) > 2
 
 
 def test_an_exception_in_a_task_runs_the_three_recovery_actions_in_order(house, demo):
