@@ -170,7 +170,10 @@ class Receiver:
 
 @contextlib.contextmanager
 def installed(*, database_url: str, redis_url: str) -> Iterator[House]:
-    """A migrated database of its own, web, worker, beat, a worker for deliveries and one for actions. Raises servers.Unavailable and NotEmpty."""
+    """A migrated database of its own, web, worker, beat, a worker for deliveries and one for actions.
+
+    Raises servers.Unavailable and NotEmpty.
+    """
     with contextlib.ExitStack() as stack:
         _check_empty(redis_url)
         given = stack.enter_context(servers.running(database_url=database_url, redis_url=redis_url, is_durable=True))

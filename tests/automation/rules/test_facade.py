@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from automation.models import Execution, Rule
-from automation.services import executions, health_checks
+from automation.services import control, executions, health_checks
 from automation.services.judging import arming
 from config import facade
 from config.acts import tasks
@@ -211,6 +211,14 @@ def test_the_production_example_is_put_in_force_by_the_engine():
     facade.AutomationEngine(config).start()
     assert facade.AutomationConfig.in_force() == config
     assert facade.get_automation_status()["controller_status"] == "running"
+
+
+def test_the_engine_starts_and_stops_by_the_one_switch():
+    engine = facade.AutomationEngine()
+    engine.stop()
+    assert control.status().controller_status == "stopped"
+    engine.start()
+    assert control.status().controller_status == "running"
 
 
 def test_the_controllers_overrides_are_options_in_force_everywhere():
