@@ -148,6 +148,16 @@ def test_several_events_in_one_list_obey_the_cooldown_among_themselves():
     assert Execution.objects.filter(status="pending").count() == 1
 
 
+def test_a_verdict_that_begins_among_several_events_counts_only_its_own():
+    make_rule(condition="data.status == 'degraded'")
+    publish("healthy")
+    for status in ("healthy", "degraded"):
+        events.publish("system.status", data={"status": status, "component": "y", "details": {}})
+    jobs.work("kernel.route")
+    found = Verdict.objects.order_by("id").values_list("result", "count", "parts__0__value")
+    assert list(found) == [("not_met", 2, "healthy"), ("fired", 1, "degraded")]
+
+
 def test_each_subject_is_judged_by_itself():
     make_rule(subject_path="data.component", cooldown_seconds=600, concurrency="parallel", max_parallel=9)
     publish(component="a")

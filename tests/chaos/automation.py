@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,8 @@ class _Book:
         return int(self.house.rows(statement)[0][0])
 
     def _held_slots(self) -> int:
-        return int(self.house.rows("SELECT COUNT(*) FROM acts_slot WHERE token <> ''")[0][0])
+        """A killed worker's slot is free again when its lease has run out."""
+        return int(self.house.rows("SELECT COUNT(*) FROM acts_slot WHERE until > %s", datetime.now(UTC).isoformat(sep=" "))[0][0])
 
     def _is_done(self, marker: str) -> bool:
         statement = (

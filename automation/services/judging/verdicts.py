@@ -48,7 +48,8 @@ class Entry:
 
 def write(entries: Mapping[int, Sequence[Entry]], states: Mapping[int, RuleState]) -> None:
     """Store the entries of each state (by any key), and have the state name its latest verdict."""
-    touched = [(states[key], entry) for key, found in entries.items() for entry in found if not entry.is_new]
+    # By the verdict that was current when they were judged: a new one may have begun in the same sitting.
+    touched = [(states[key].verdict_id, entry) for key, found in entries.items() for entry in found if not entry.is_new]
     fresh = [(states[key], entry) for key, found in entries.items() for entry in found if entry.is_new]
     made = Verdict.objects.bulk_create([_row(state, entry) for state, entry in fresh])
     for (state, _), row in zip(fresh, made, strict=True):
@@ -98,12 +99,12 @@ def _row(state: RuleState, entry: Entry) -> Verdict:
     )
 
 
-def _touch(touched: Sequence[tuple[RuleState, Entry]]) -> None:
+def _touch(touched: Sequence[tuple[int | None, Entry]]) -> None:
     """The rows that only got longer."""
-    rows = Verdict.objects.only("extremes", "count", "last_at", "execution_id").in_bulk([state.verdict_id for state, _ in touched])
+    rows = Verdict.objects.only("extremes", "count", "last_at", "execution_id").in_bulk([key for key, _ in touched])
     changed = []
-    for state, entry in touched:
-        row = rows.get(state.verdict_id)
+    for key, entry in touched:
+        row = rows.get(key) if key is not None else None
         if row is None:
             continue  # removed by retention meanwhile; the next change begins a new one
         row.count, row.last_at = row.count + len(entry.rulings), max(row.last_at, entry.last_at)
