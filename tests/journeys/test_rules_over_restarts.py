@@ -17,6 +17,9 @@ RULE = {
     "trigger_params": {},
     "condition": f"memory_usage > 0 AND duration > {HELD}s",
     "cooldown_seconds": COOLDOWN,
+    # Its first execution may be open still while everything starts again.
+    "concurrency": "parallel",
+    "max_parallel": 9,
     "actions": [{"action": "acting.noop", "params": {}}],
 }
 
