@@ -103,7 +103,7 @@ class House:
     def act_with(self, count: int) -> None:
         """Have exactly `count` workers for actions, ready."""
         self._have("actions", count)
-        workers = "SELECT COUNT(*) FROM kernel_lease WHERE name LIKE 'worker:actions:%' AND until > now()"
+        workers = "SELECT COUNT(*) FROM kernel_lease WHERE name LIKE 'worker:actions:%%' AND until > now()"
         until(lambda: self.number(workers) >= count, seconds=60, what="the workers for actions")
 
     def _have(self, queue: str, count: int) -> None:

@@ -48,7 +48,7 @@ def measure(house: House, size: Size) -> Result:
     lags = _paced(house, size.seconds)
     house.act_with(1)
     naive, naive_notes = _naive(house, int(NAIVE_PER_SECOND * size.seconds))
-    statement = "SELECT COUNT(*) FROM acts_invocation WHERE caller LIKE 'bench-%' AND status = 'completed' AND attempts = 1"
+    statement = "SELECT COUNT(*) FROM acts_invocation WHERE caller LIKE 'bench-%%' AND status = 'completed' AND attempts = 1"
     wanted, done = int((INLINE_PER_SECOND + CHILD_PER_SECOND) * size.seconds) + len(lags), int(house.number(statement))
     problems = [] if abs(wanted - done) <= 1 else [f"{wanted} calls, but {done} completed with one attempt."]
     held = int(house.number("SELECT COUNT(*) FROM acts_slot WHERE token <> ''"))

@@ -19,7 +19,7 @@ FROM automation_execution x JOIN automation_rule r ON r.id = x.rule_id WHERE r.n
 def measure(house: House, size: Size) -> Result:
     """Made, left alone for a while, switched off; each second of each must have come round exactly once."""
     run_module("benchmarks.deciding", b"", house.stack.environ, seconds=120, words=["schedules", str(COUNT)])
-    fired = "SELECT COUNT(*) FROM automation_execution x JOIN automation_rule r ON r.id = x.rule_id WHERE r.name LIKE 'pace %'"
+    fired = "SELECT COUNT(*) FROM automation_execution x JOIN automation_rule r ON r.id = x.rule_id WHERE r.name LIKE 'pace %%'"
     until(lambda: house.number(fired) >= COUNT, seconds=60, what="the first times")
     time.sleep(max(5.0, size.seconds))
     run_module("benchmarks.deciding", b"", house.stack.environ, seconds=60, words=["stop"])
