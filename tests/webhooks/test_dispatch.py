@@ -50,6 +50,15 @@ def test_a_due_delivery_arrives_signed_and_is_recorded() -> None:
     assert (delivery.next_attempt_at, delivery.lease_token, delivery.finished_at) == (None, "", NOW)
 
 
+def test_a_drain_that_stays_hears_of_a_wish_for_new_connections_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr(pipeline.connections, "renew", lambda: heard.append(len(sink.requests)))
+    with receivers.ok() as sink:
+        outbound.deliveries(outbound.endpoint(sink.url))
+        dispatch.drain()
+    assert heard[0] == 0
+
+
 def test_an_attempt_keeps_what_was_said_but_no_secret() -> None:
     with receivers.ok(body=b"x" * 5000 + b"\0") as sink:
         target = outbound.endpoint(sink.url, security="bearer_token", secret="the-token-of-the-receiver", headers={"X-Team": "blue"})

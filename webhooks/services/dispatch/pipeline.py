@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 
+from config.kernel.desk import connections
 from config.kernel.flow import clock
 from config.kernel.flow.errors import capture
 from config.kernel.wire import http
@@ -63,6 +64,8 @@ class Pipeline:
         if min(room, space) <= 0 or stopping.is_set() or (time.monotonic() < self._look_at and not self._has_new()):
             return 0
         self._look_at = time.monotonic() + LOOK_SECONDS
+        if not self._in_flight:
+            connections.renew()  # a drain stays for a while: a wish is heard between two sendings, not only between two drains
         retries = sum(claimed.is_retry for claimed, _ in self._in_flight.values())
         found = agenda.ready(clock.now())
         if not found:
