@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SERIAL = ("journeys", "chaos", "browser")
+ALONE = ("test_bench.py",)
 LOOPBACK = ("127.", "::1", "::ffff:127.", "localhost")
 # Names that by standard lead nowhere; asking for one is not reaching out.
 NOWHERE = (".invalid", ".test", ".example", ".localhost", "example.com", "example.org", "example.net")
@@ -20,11 +21,13 @@ NOWHERE = (".invalid", ".test", ".example", ".localhost", "example.com", "exampl
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys, chaos and browser start real processes: one at a time, after the others."""
+    """Journeys, chaos and browser start real processes: after the others, and what strikes or measures alone."""
     for item in items:
         inside = item.path.relative_to(ROOT).parts
         if inside[0] == "tests" and inside[1] in SERIAL:
             item.add_marker(pytest.mark.serial)
+        if inside[:2] == ("tests", "chaos") or inside[-1] in ALONE:
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

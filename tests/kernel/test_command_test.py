@@ -33,8 +33,15 @@ def test_the_parallel_part_leaves_out_what_must_run_alone(tmp_path):
     assert argv[-1] == "tests/kernel"
 
 
-def test_the_serial_part_runs_without_workers(tmp_path):
+def test_tests_with_real_processes_run_two_files_at_once(tmp_path):
     argv = stand._command("serial", True, [], tmp_path / "r.xml")
+    assert argv[argv.index("-m", 2) + 1] == "(serial and not alone)"
+    assert argv[argv.index("-n") : argv.index("-n") + 4] == ["-n", "2", "--dist", "loadfile"]
+
+
+def test_what_strikes_or_measures_runs_without_workers(tmp_path):
+    argv = stand._command("alone", True, [], tmp_path / "r.xml")
+    assert argv[argv.index("-m", 2) + 1] == "(alone)"
     assert "no:xdist" in argv
     assert "-n" not in argv
 

@@ -15,6 +15,7 @@ from tests.support import environment, servers
 
 NOTHING_COLLECTED = 5
 # Processes of pytest-xdist: as many as a small machine has cores.
+PARTS = {"parallel": "not serial", "serial": "serial and not alone", "alone": "alone"}
 WORKERS = "2"
 
 
@@ -56,7 +57,7 @@ def made(name: str, folder: Path) -> Iterator[Stand]:
 def run(
     stand: Stand, *, arguments: Sequence[str], parts: Sequence[str], with_pure: bool, scale: str, folder: Path, output: IO[Any] | None
 ) -> Outcome:
-    """Run pytest once per part (`parallel`, `serial`) on this stand. `output`: where pytest writes; None is the terminal."""
+    """Run pytest once per part (`parallel`, `serial`, `alone`) on this stand. `output`: where pytest writes; None is the terminal."""
     outcome = Outcome(stand.name)
     for part in parts:
         report = folder / f"{stand.name}-{part}.xml"
@@ -69,9 +70,10 @@ def run(
 
 def _command(part: str, with_pure: bool, arguments: Sequence[str], report: Path) -> list[str]:
     wanted, rest = _marks(arguments)
-    conditions = [wanted, "serial" if part == "serial" else "not serial", "" if with_pure else "not pure"]
+    conditions = [wanted, PARTS[part], "" if with_pure else "not pure"]
     marks = " and ".join(f"({condition})" for condition in conditions if condition)
-    workers = ["-p", "no:xdist"] if part == "serial" else ["-n", WORKERS]
+    # Tests with real processes wait more than they work: two files at once, each on its own servers' database.
+    workers = {"parallel": ["-n", WORKERS], "serial": ["-n", WORKERS, "--dist", "loadfile"], "alone": ["-p", "no:xdist"]}[part]
     return [sys.executable, "-m", "pytest", *workers, "-m", marks, f"--junitxml={report}", "-p", "no:cacheprovider", *rest]
 
 

@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 try:
                     with stand.made(name, Path(folder)) as made:
                         self.stderr.write(f"— stand {name} —")
-                        parts = ("parallel",) if quick else ("parallel", "serial")
+                        parts = ("parallel",) if quick else ("parallel", "serial", "alone")
                         outcomes.append(
                             stand.run(
                                 made,
