@@ -119,7 +119,7 @@ def test_a_nudge_is_one_turn_while_there_is_little_to_do(chore, sent, monkeypatc
 
 
 def test_under_load_a_duty_stays_and_no_further_nudge_is_sent_for_what_it_finds(chore, sent, monkeypatch):
-    coming = [4, 4, 0]
+    coming = [jobs.MANY, jobs.MANY, 0]
 
     def pause(seconds):
         chore.due = coming.pop(0)
@@ -128,11 +128,19 @@ def test_under_load_a_duty_stays_and_no_further_nudge_is_sent_for_what_it_finds(
     monkeypatch.setattr(jobs.time, "sleep", pause)
     jobs.work("tests.chore")
     jobs._nudge_now("tests.chore")
-    chore.due = 1
+    chore.due = jobs.MANY
     jobs.take("tests.chore")
     assert (coming, chore.due, sent) == ([], 0, [("tests.chore", "default")])
     jobs._nudge_now("tests.chore")
     assert len(sent) == 2
+
+
+def test_with_little_to_do_a_duty_does_not_stay(chore, monkeypatch):
+    monkeypatch.setattr(jobs.time, "sleep", lambda seconds: pytest.fail("it paused"))
+    jobs.work("tests.chore")
+    chore.due = jobs.MANY - 1
+    jobs.take("tests.chore")
+    assert chore.due == 0
 
 
 def test_what_comes_while_the_mark_is_taken_away_is_seen(chore, sent, monkeypatch):

@@ -30,8 +30,9 @@ TURN_SECONDS = 30
 BATCH = 100
 # A nudge that waits longer than this has been lost; the next one may be sent.
 NUDGE_SECONDS = 5
-# A duty whose last turn here ended less than BUSY_SECONDS ago is under load: it stays for STAY_SECONDS, with pauses in which work gathers.
-BUSY_SECONDS = 0.1
+# A duty whose last turn here ended less than BUSY_SECONDS ago and that finds MANY is under load: it stays for STAY_SECONDS, with pauses
+# in which work gathers. With less, whoever comes next is better off with a message of its own than with half a pause.
+BUSY_SECONDS, MANY = 0.1, 5
 GATHER_SECONDS = 0.03
 STAY_SECONDS = 1
 # While the broker is away, nobody waits for it more often than this.
@@ -72,7 +73,7 @@ def take(key: str) -> None:
     """Do what a nudge asks for. Under load its mark stays for a while, so that nobody sends another: a message costs more than a look."""
     begin = time.monotonic()
     if begin - _turns[key].ended < BUSY_SECONDS:
-        while work(key) and time.monotonic() < begin + STAY_SECONDS:
+        while work(key) >= MANY and time.monotonic() < begin + STAY_SECONDS:
             time.sleep(GATHER_SECONDS)
     started(key)
     work(key)
