@@ -52,8 +52,8 @@ def test_a_due_delivery_arrives_signed_and_is_recorded() -> None:
 
 def test_a_drain_that_stays_hears_of_a_wish_for_new_connections_before_it_sends(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[int] = []
-    monkeypatch.setattr(pipeline.connections, "renew", lambda: heard.append(len(sink.requests)))
     with receivers.ok() as sink:
+        monkeypatch.setattr(pipeline.connections, "renew", lambda: heard.append(len(sink.requests)))
         outbound.deliveries(outbound.endpoint(sink.url))
         dispatch.drain()
     assert heard[0] == 0
