@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from django.db.models import IntegerChoices, TextChoices
+from django.db.models import TextChoices
 
 from config.kernel.flow.transitions import Steps
 
@@ -14,15 +14,6 @@ class Mode(TextChoices):
     OFF = "off", "off"
     SHADOW = "shadow", "shadow"
     ON = "on", "on"
-
-
-class Priority(IntegerChoices):
-    """Who goes first when not all can run at once."""
-
-    LOW = 0, "low"
-    NORMAL = 1, "normal"
-    HIGH = 2, "high"
-    CRITICAL = 3, "critical"
 
 
 class Severity(TextChoices):

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 from django import forms
 
-from automation.enums import Concurrency, Mode, OnFailure, Priority, Severity
+from automation.enums import Concurrency, Mode, OnFailure, Severity
 from automation.forms.conditions import ConditionField
 from automation.forms.limits import LimitsField
 from automation.forms.steps import StepsField, StepsWidget
 from automation.models import Rule
+from config.acts.enums import Priority
 from config.acts.plugins.triggers import triggers
 from config.acts.running.forms import Length
 from config.look.fields import MONO

@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from django.db import models
 
-from automation.enums import EXECUTION_STEPS, ExecutionStatus, Priority, Reason, Result
+from automation.enums import EXECUTION_STEPS, ExecutionStatus, Reason, Result
 from automation.models.rule import Rule
+from config.acts.enums import Priority
 from config.kernel.flow import clock
 from config.kernel.flow.transitions import Steps
 from config.kernel.models import Event

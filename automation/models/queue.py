@@ -5,7 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from automation.enums import ITEM_STEPS, ItemStatus, Priority, RetryStrategy
+from automation.enums import ITEM_STEPS, ItemStatus, RetryStrategy
+from config.acts.enums import Priority
 from config.kernel.flow import clock
 from config.kernel.flow.transitions import Steps
 from config.kernel.models.base import EncryptedJSONField, Leasable, Living, Row, UidField

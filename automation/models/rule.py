@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 
-from automation.enums import Concurrency, Mode, OnFailure, Priority, Severity
+from automation.enums import Concurrency, Mode, OnFailure, Severity
+from config.acts.enums import Priority
 from config.kernel.flow import clock
 from config.kernel.models.base import EncryptedJSONField, Living, Row, UidField
 

@@ -229,7 +229,7 @@ SPECTACULAR_SETTINGS = {
         "ErrorCode": "webhooks.enums.ErrorCode.choices",
         "EndpointRetryStrategy": "webhooks.enums.Strategy.choices",
         "ItemStatus": "automation.enums.ItemStatus.choices",
-        "Priority": "automation.enums.Priority.choices",
+        "Priority": "config.acts.enums.Priority.choices",
         "ItemRetryStrategy": "automation.enums.RetryStrategy.choices",
         "InvocationStatus": [
             (word, word.replace("_", " "))

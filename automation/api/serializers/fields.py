@@ -5,7 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from automation.enums import Priority
+from config.acts.enums import Priority
 
 MOST_SECONDS = 2_147_483_647
 

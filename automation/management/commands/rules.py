@@ -7,11 +7,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from automation.enums import Concurrency, Mode, OnFailure, Priority, Result, Severity, trigger_key
+from automation.enums import Concurrency, Mode, OnFailure, Result, Severity, trigger_key
 from automation.models import Rule, Verdict
 from automation.services import executions, rules
 from automation.services.judging import trials
 from automation.services.running import waiting
+from config.acts.enums import Priority
 from config.acts.plugins.triggers import triggers
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound

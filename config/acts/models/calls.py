@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.acts.enums import Priority
 from config.kernel.flow import clock
 from config.kernel.models.base import EncryptedJSONField, Leasable, Row, UidField
 
@@ -21,11 +22,7 @@ class Invocation(Leasable, Row):
         CANCELLED = "cancelled", "cancelled"
         UNDONE = "undone", "undone"
 
-    class Priority(models.IntegerChoices):
-        LOW = 0, "low"
-        NORMAL = 1, "normal"
-        HIGH = 2, "high"
-        CRITICAL = 3, "critical"
+    Priority = Priority
 
     OPEN = (Status.PENDING, Status.AWAITING_APPROVAL, Status.RUNNING, Status.WAITING)
     steps = {
