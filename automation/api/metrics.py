@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from rest_framework.response import Response
 
 from automation.services import metrics
 from config.doors.api import Moment, View
+from config.doors.filters import moment
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
 from config.kernel.series import store
@@ -150,11 +150,7 @@ def _moment(request: Request, name: str) -> datetime | None:
     given = request.query_params.get(name, "").strip()
     if not given:
         return None
-    try:
-        found = parse_datetime(given.replace(" ", "+"))
-        found = found and clock.in_utc(found)
-    except ValueError:
-        found = None
+    found = moment(given)
     if found is None:
         raise InvalidInput(
             f"`{name}`: {given[:80]!r} is no time. Write 2026-01-31T12:00:00Z.", fields={name: ["It is no time in ISO 8601."]}

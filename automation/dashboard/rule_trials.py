@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponseBase
-from django.utils.dateparse import parse_datetime
 
 from automation.dashboard.rules import SEE, TONES, one
 from automation.enums import Mode, Reason, Result
@@ -14,6 +13,7 @@ from automation.models import Rule
 from automation.services.judging import trials
 from automation.services.judging.trials import COLUMNS, Tested
 from config.acts.plugins.triggers import triggers
+from config.doors.filters import moment
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound
 from config.kernel.models import Event
@@ -117,10 +117,7 @@ def _moment(request: HttpRequest, name: str, otherwise: datetime) -> datetime:
     given = request.GET.get(name, "").strip()
     if not given:
         return otherwise
-    try:
-        found = parse_datetime(given.replace(" ", "+"))
-    except ValueError:
-        found = None
+    found = moment(given)
     if found is None:
         raise InvalidInput(f"{given[:40]!r} is no time. Write such as 2026-01-31T12:00.")
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found

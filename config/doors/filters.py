@@ -1,13 +1,23 @@
-"""Filters that lists of every app share: from when to when. Used by `api/` of each app."""
+"""Filters that lists of every app share: from when to when. Used by `api/` of each app; `moment` by pages too."""
 
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 
 from config.kernel.flow import clock
+
+
+def moment(given: str) -> datetime | None:
+    """A time in ISO 8601 as a query brings it (its `+` arrives as a blank), in UTC; None for what is no time."""
+    try:
+        found = parse_datetime(given.replace(" ", "+"))
+        return found and clock.in_utc(found)
+    except ValueError:
+        return None
 
 
 class _MomentField(IsoDateTimeField):

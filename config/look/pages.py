@@ -19,11 +19,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
-from django.utils.dateparse import parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from config.doors import problems
+from config.doors.filters import moment
 from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound, StewardError
@@ -224,11 +224,7 @@ def since(request: HttpRequest, name: str = "since") -> datetime | None:
         return None
     if given in WINDOWS:
         return clock.now() - WINDOWS[given][0]
-    try:
-        found = parse_datetime(given.replace(" ", "+"))
-        found = found and clock.in_utc(found)
-    except ValueError:
-        found = None
+    found = moment(given)
     if found is None:
         raise InvalidInput(f"`{given}` is no time. Use {', '.join(WINDOWS)} or a time such as 2026-01-31T12:00:00Z.")
     return found
