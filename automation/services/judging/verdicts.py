@@ -7,7 +7,7 @@ from typing import Any
 
 from automation.engine.rulings import Ruling
 from automation.models import Execution, RuleState, Verdict
-from automation.services.judging.rewriting import rewrite
+from config.acts.models.tables import rewrite
 from config.kernel.desk import options
 from config.kernel.flow import tidy
 
@@ -59,18 +59,7 @@ def write(entries: Mapping[int, Sequence[Entry]], states: Mapping[int, RuleState
 
 def parts_as_json(parts: Sequence[Any]) -> list[dict[str, Any]]:
     """As rows and answers show them."""
-    return [
-        {
-            "text": part.text,
-            "name": part.leaf.subject,
-            "value": part.value,
-            "needs": part.needs,
-            "unit": part.unit,
-            "truth": part.truth,
-            "sentence": part.sentence,
-        }
-        for part in parts
-    ]
+    return [{"name": part.leaf.subject, **part.record()} for part in parts]
 
 
 def remove_old(now: datetime) -> int:

@@ -74,6 +74,10 @@ class Part:
             f"{self.leaf.subject} = {_said(self.value, self.unit)}, needs {self.needs}{beside and f' ({beside})'} → {_TRUTHS[self.truth]}"
         )
 
+    def record(self) -> dict[str, Any]:
+        """As JSON, for the row of a verdict."""
+        return {name: getattr(self, name) for name in ("text", "value", "needs", "unit", "truth", "sentence")}
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -89,7 +93,7 @@ class Judged:
 
     def record(self) -> list[dict[str, Any]]:
         """The parts as JSON, for the row of a verdict."""
-        return [{name: getattr(part, name) for name in ("text", "value", "needs", "unit", "truth", "sentence")} for part in self.parts]
+        return [part.record() for part in self.parts]
 
 
 def check(source: str, catalogue: Mapping[str, Fact], *, open_paths: tuple[str, ...] = OPEN) -> Condition:
