@@ -10,7 +10,7 @@ from automation.dashboard.rules import MANAGE, SEE, one
 from automation.forms import examples
 from automation.forms.rules import RuleForm
 from automation.services import rules
-from automation.services.judging import trials
+from automation.services.judging import drafts
 from config.acts.plugins.triggers import triggers
 from config.kernel.flow.errors import Conflict, Forbidden, InvalidInput, LimitReached
 from config.look import pages
@@ -44,12 +44,8 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
 @pages.page(SEE)
 def condition(request: HttpRequest) -> HttpResponse:
     """`/rules/condition?text=`: what a condition comes to while it is typed."""
-    shown: dict[str, Any] = {}
-    try:
-        shown["weighed"] = trials.weigh(request.GET.get("text", "")[:4000])
-    except InvalidInput as error:
-        shown["problem"] = error.message
-    return render(request, "automation/_condition.html", shown)
+    checked = drafts.check_condition(request.GET.get("text", "")[:4000])
+    return render(request, "automation/_condition.html", {"problem": checked.problem, "weighed": checked})
 
 
 def _initial(request: HttpRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A condition by itself: what is wrong with it, or how it reads and how it would be judged. Called by the API."""
+"""A condition by itself: what is wrong with it, or how it reads and how it would be judged. Called by the API and the form of rules."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -13,11 +13,10 @@ from automation.engine import rulings
 from automation.engine.discipline import Standing
 from automation.engine.rulings import Armed, Memory, Ruling
 from automation.models import Rule
-from automation.services.judging import catalogue, judgement
+from automation.services.judging import judgement
 from automation.services.judging.arming import arm
 from automation.services.judging.verdicts import parts_as_json
 from automation.services.running import pressure
-from config.acts.language import conditions
 from config.acts.plugins.triggers import Seen
 from config.acts.running import forms, invocations
 from config.acts.texts import paths
@@ -47,15 +46,6 @@ class Tried:
     parts: Sequence[Mapping[str, Any]]
     actions: Sequence[Mapping[str, Any]]
     problem: str = ""
-
-
-@dataclass(frozen=True)
-class Weighed:
-    """How a condition reads, and what it comes to now."""
-
-    text: str
-    truth: bool | None
-    parts: Sequence[Mapping[str, Any]]
 
 
 @dataclass
@@ -111,13 +101,6 @@ def try_now(rule: Rule, *, values: Mapping[str, Any] | None = None) -> Tried:
     said = rulings.told(weighed.parts) or "It has no condition: whenever it wakes, it fires."
     planned, problem = _planned(rule, found)
     return Tried(result, reason, said, parts_as_json(weighed.parts), planned, problem)
-
-
-def weigh(text: str) -> Weighed:
-    """A condition as it is being typed, on the values measured last. Raises InvalidInput with what is wrong with it."""
-    condition = conditions.check(text, catalogue.known(), open_paths=catalogue.OPEN_PATHS)
-    judged = conditions.evaluate(condition, pressure.measured())
-    return Weighed(condition.text, judged.truth, parts_as_json(judged.parts))
 
 
 def back_test(
