@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from config.acts.plugins.triggers import Trigger
 from config.kernel.flow.event_types import matches
 
 
@@ -16,7 +15,6 @@ class Fed:
     hears: Sequence[str] = ()
     emits: Sequence[str] = ()
     works_on: Mapping[str, str] = field(default_factory=dict)
-    is_sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,3 @@ def conflicts(rule: Fed, others: Iterable[Fed]) -> list[Finding]:
                 text = f"{other.name!r} also works on {target}, in another way: {theirs}; this rule: {deed}."
                 found.append(Finding("conflict", text, (other.uid,)))
     return found
-
-
-def hears(trigger: Trigger, params: Mapping[str, object]) -> Sequence[str]:
-    """What a trigger listens to."""
-    return tuple(trigger.listens(params))

@@ -11,11 +11,11 @@ from django.db import transaction
 from django.db.models import Avg, Count, F, Q, QuerySet
 
 from automation.enums import JUDGED, OPEN, ExecutionStatus, Reason
-from automation.models import Cursor, Execution, Rule
-from automation.services.judging.rewriting import rewrite
+from automation.models import Cursor, Execution, Rule, Verdict
 from automation.services.running import orders, pressure
 from automation.services.saving import hiding
 from config.acts.models import Invocation
+from config.acts.models.tables import rewrite
 from config.acts.running import invocations
 from config.acts.running.invocations import Wanted
 from config.kernel.desk import options
@@ -54,7 +54,7 @@ def advance(now: datetime, limit: int) -> int:
     """End what has ended, take the next steps, start what may start; how many executions moved. One at a time, by the cursor's lock."""
     with transaction.atomic():
         Cursor.objects.select_for_update().get_or_create(name=STARTING)
-        running = list(Execution.objects.filter(status=Status.RUNNING).order_by("id").select_related("rule", "event"))
+        running = list(_with_rule(Execution.objects.filter(status=Status.RUNNING)).order_by("id"))
         calls = {row.uid: row for row in Invocation.objects.filter(uid__in=[one.current for one in running if one.current])}
         moved = [one for one in running if _look(one, calls.get(one.current), now)]
         started = _startable(now, limit)
@@ -65,11 +65,10 @@ def advance(now: datetime, limit: int) -> int:
 
 def due_count(now: datetime) -> int:
     """How many have something to be done for."""
-    waiting = Execution.objects.filter(status=Status.PENDING).filter(Q(held_until__isnull=True) | Q(held_until__lte=now))
     running = Execution.objects.filter(status=Status.RUNNING)
     ended = Invocation.objects.exclude(status__in=[*Invocation.OPEN]).filter(uid__in=running.values("current"))
     late = running.filter(deadline_at__lte=now)
-    return int(ended.exists() or late.exists() or (waiting.exists() and _room() > 0))
+    return int(ended.exists() or late.exists() or (_pending(now).exists() and _room() > 0))
 
 
 @transaction.atomic
@@ -148,8 +147,6 @@ def figures(rows: "QuerySet[Execution] | None" = None) -> Figures:
 def remove_old(now: datetime) -> int:
     """Delete executions past EXECUTION_RETENTION_DAYS; how many. Open ones stay."""
     since = now - timedelta(days=options.get("EXECUTION_RETENTION_DAYS"))
-    from automation.models import Verdict
-
     old = Execution.objects.filter(created_at__lt=since).exclude(status__in=OPEN)
     Verdict.objects.filter(execution__in=old).update(execution=None)
     return tidy.remove(old)
@@ -269,10 +266,7 @@ def _startable(now: datetime, limit: int) -> list[Execution]:
     room = min(_room(), limit)
     if room <= 0:
         return []
-    pending = Execution.objects.filter(status=Status.PENDING).filter(Q(held_until__isnull=True) | Q(held_until__lte=now))
-    if not options.get("AUTOMATION_RUNNING"):
-        pending = pending.exclude(actor="")
-    candidates = list(pending.select_related("rule", "event").order_by("-priority", "id")[: room * 4])
+    candidates = list(_with_rule(_pending(now)).order_by("-priority", "id")[: room * 4])
     busy, load, found = _running_by_rule(candidates), pressure.look(), list[Execution]()
     for execution in candidates:
         if len(found) >= room:
@@ -284,6 +278,17 @@ def _startable(now: datetime, limit: int) -> list[Execution]:
         busy[execution.rule_id or 0] = busy.get(execution.rule_id or 0, 0) + 1
         found.append(execution)
     return found
+
+
+def _pending(now: datetime) -> "QuerySet[Execution]":
+    """What may start: while automation is stopped only what a person asked for."""
+    rows = Execution.objects.filter(status=Status.PENDING).filter(Q(held_until__isnull=True) | Q(held_until__lte=now))
+    return rows if options.get("AUTOMATION_RUNNING") else rows.exclude(actor="")
+
+
+def _with_rule(rows: "QuerySet[Execution]") -> "QuerySet[Execution]":
+    """With what moving one asks of its rule and its event; a rule's actions would be decrypted, an event's body may be a megabyte."""
+    return rows.select_related("rule", "event").defer("rule__actions", "rule__about", "event__body")
 
 
 def _running_by_rule(candidates: Sequence[Execution]) -> dict[int, int]:

@@ -118,7 +118,6 @@ def delete(rule: Rule) -> bool:
     RuleState.objects.filter(rule=rule).delete()
     waiting = Execution.objects.filter(rule=rule, status=ExecutionStatus.PENDING)
     waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code="rule_deleted", error_message="The rule was deleted.")
-    beats.drop(rule)
     _after(rule, "rule.deleted")
     return True
 
@@ -190,7 +189,6 @@ def _ensure_free(rule: Rule) -> None:
 def _begin_anew(rule: Rule) -> None:
     """Forget what it remembered, and ask its trigger when it wants to wake first."""
     RuleState.objects.filter(rule=rule).delete()
-    beats.follow(rule)
     if rule.mode == Mode.OFF:
         return
     waking = triggers.get(rule.trigger).begin(rule.trigger_params, clock.now())

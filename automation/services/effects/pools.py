@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from automation.engine import scaling
+from automation.services.running import pressure
 from config.acts.plugins.actions import Call
 from config.acts.plugins.controllers import Controller, Standing, controllers
-from config.kernel import series
 from config.kernel.desk import options
 from config.kernel.flow import clock
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused, Waiting
@@ -102,6 +102,5 @@ def _unknown(controller: Controller, standing: Standing) -> Outcome:
 
 def _values(metrics: Sequence[str]) -> dict[str, float | None]:
     """What they were measured as last, for the record."""
-    found = series.latest() if metrics else None
-    values = found[1] if found else {}
+    values = pressure.measured() if metrics else {}
     return {name: values.get(name) for name in metrics}

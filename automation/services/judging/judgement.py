@@ -17,8 +17,8 @@ from automation.models import Cursor, Execution, Rule, RuleState
 from automation.services.judging import arming
 from automation.services.judging.arming import Ready
 from automation.services.judging.sitting import Sitting
+from automation.services.running import pressure
 from config.acts.plugins.triggers import Seen
-from config.kernel import series
 from config.kernel.desk import options
 from config.kernel.flow import clock, events
 from config.kernel.flow.errors import capture
@@ -33,25 +33,30 @@ LATER = timedelta(minutes=1)
 
 def hear(heard: Sequence[Event]) -> None:
     """Judge every rule that listens to these events, in the caller's transaction; an event heard again fires nothing twice."""
-    listening = [ready for ready in arming.ready() if not ready.armed.problem and ready.armed.trigger.listens(ready.armed.params)]
-    pairs = [(event, ready) for event in heard for ready in listening if _hears(ready, event)]
+    listening = [(one, one.armed.trigger.listens(one.armed.params)) for one in arming.ready() if not one.armed.problem]
+    pairs = [
+        (event, ready)
+        for event in heard
+        for ready, patterns in listening
+        if events.matches(patterns, event.type, origin=events.origin_of(event))
+    ]
     if not pairs:
         return
     now, given = clock.now(), {event.pk: seen(event) for event in heard}
     subjects = {(event.pk, ready.rule.pk): subject_of(ready.rule.subject_path, given[event.pk]) for event, ready in pairs}
     sitting = Sitting(_unique(ready for _, ready in pairs), now=now, subjects=set(subjects.values()))
-    done, measured = _fired_already(heard), _Measured()
+    done, measured = _fired_already(heard), pressure.measured()
+    values = {event.pk: values_of(given[event.pk], measured) for event in heard}
     for event, ready in pairs:
         if (event.pk, ready.rule.pk) in done:
             continue
         subject = subjects[event.pk, ready.rule.pk]
-        values = values_of(given[event.pk], measured.values())
         standing = partial(sitting.standing, ready.rule)
         memory = sitting.memory(ready.rule, subject)
         with _stepping_aside(ready) as kept:
-            kept.ruling = rulings.on_event(ready.armed, memory, given[event.pk], values, standing=standing, now=now)
+            kept.ruling = rulings.on_event(ready.armed, memory, given[event.pk], values[event.pk], standing=standing, now=now)
         ruling = kept.ruling or rulings.broken(memory, event.occurred_at)
-        sitting.enter(ready, ruling, values=values, subject=subject, event=event)
+        sitting.enter(ready, ruling, values=values[event.pk], subject=subject, event=event)
     sitting.close()
 
 
@@ -81,11 +86,13 @@ def waiting_samples() -> int:
 
 def judge_due(now: datetime, limit: int) -> int:
     """Ask the triggers whose moment has come, and let de-bounced events count; how many. Each in a transaction of its own."""
-    keys = list(due(now).order_by("due_at", "quiet_at").values_list("pk", flat=True)[:limit])
-    for key in keys:
-        with transaction.atomic():
-            _judge_one(key, now)
-    return len(keys)
+    found = list(due(now).order_by("due_at", "quiet_at").values_list("rule", "subject")[:limit])
+    ready, measured = {one.rule.pk: one for one in arming.ready()} if found else {}, pressure.measured() if found else {}
+    for rule, subject in found:
+        if rule in ready:
+            with transaction.atomic():
+                _judge_one(ready[rule], subject, measured, now)
+    return len(found)
 
 
 def due(now: datetime) -> "QuerySet[RuleState]":
@@ -110,10 +117,6 @@ def subject_of(path: str, event: Seen) -> str:
     return str(found)[:200] if path and isinstance(found, str | int | float) else ""
 
 
-def _hears(ready: Ready, event: Event) -> bool:
-    return events.matches(ready.armed.trigger.listens(ready.armed.params), event.type, origin=events.origin_of(event))
-
-
 def seen(event: Event) -> Seen:
     """The event as triggers see it."""
     return Seen(event.uid, event.type, event.occurred_at, event.data, event.source, event.subject, events.origin_of(event))
@@ -126,20 +129,6 @@ def _fired_already(heard: Sequence[Event]) -> set[tuple[int, int | None]]:
 
 def _unique(found: Iterable[Ready]) -> list[Ready]:
     return list({ready.rule.pk: ready for ready in found}.values())
-
-
-class _Measured:
-    """The latest sample, read once and only when somebody asks."""
-
-    def __init__(self) -> None:
-        self._values: Mapping[str, Any] | None = None
-
-    def values(self) -> Mapping[str, Any]:
-        """Name → value; empty when nothing was measured yet."""
-        if self._values is None:
-            latest = series.latest()
-            self._values = latest[1] if latest else {}
-        return self._values
 
 
 def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
@@ -159,28 +148,29 @@ def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
     sitting.close()
 
 
-def _judge_one(key: int, now: datetime) -> None:
-    state = RuleState.objects.select_for_update(of=("self",)).filter(pk=key).first()
-    ready = next((one for one in arming.ready() if state and one.rule.pk == state.rule_id), None)
-    if state is None or ready is None:
-        return
-    sitting, measured = Sitting([ready], now=now, subjects=[state.subject]), _Measured().values()
-    if state.quiet_at is not None and state.quiet_at <= now:
-        _judge_quiet(sitting, ready, state, measured)
-    if state.due_at is not None and state.due_at <= now:
-        _judge_moment(sitting, ready, state.subject, measured)
+def _judge_one(ready: Ready, subject: str, measured: Mapping[str, Any], now: datetime) -> None:
+    """What is due of one rule and subject, once its memory is locked: somebody else may have been first."""
+    sitting = Sitting([ready], now=now, subjects=[subject])
+    if _is_due(sitting.memory(ready.rule, subject).quiet_at, now):
+        _judge_quiet(sitting, ready, subject, measured)
+    if _is_due(sitting.memory(ready.rule, subject).due_at, now):
+        _judge_moment(sitting, ready, subject, measured)
     sitting.close()
 
 
-def _judge_quiet(sitting: Sitting, ready: Ready, state: RuleState, measured: Mapping[str, Any]) -> None:
-    event = Event.objects.filter(uid=state.quiet_event).first()
+def _is_due(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment <= now
+
+
+def _judge_quiet(sitting: Sitting, ready: Ready, subject: str, measured: Mapping[str, Any]) -> None:
+    memory = sitting.memory(ready.rule, subject)
+    event, slot = Event.objects.filter(uid=memory.quiet_event).first(), memory.quiet_at or sitting.now
     values = values_of(seen(event) if event else None, measured)
-    memory, slot = sitting.memory(ready.rule, state.subject), state.quiet_at or sitting.now
     with _stepping_aside(ready) as kept:
         standing = partial(sitting.standing, ready.rule)
         kept.ruling = rulings.on_quiet(ready.armed, memory, slot, values, standing=standing, now=sitting.now)
     ruling = kept.ruling or rulings.broken(replace(memory, quiet_at=None), slot)
-    sitting.enter(ready, ruling, values=values, subject=state.subject, event=event)
+    sitting.enter(ready, ruling, values=values, subject=subject, event=event)
 
 
 def _judge_moment(sitting: Sitting, ready: Ready, subject: str, measured: Mapping[str, Any]) -> None:

@@ -17,9 +17,9 @@ from automation.enums import OPEN, Reason, Result
 from automation.models import Execution, Rule, RuleState
 from automation.services.judging import alerts, verdicts
 from automation.services.judging.arming import Ready
-from automation.services.judging.rewriting import rewrite
 from automation.services.judging.verdicts import Entry
 from automation.services.running import orders
+from config.acts.models.tables import rewrite
 from config.kernel.desk import options
 from config.kernel.models import Event
 
@@ -87,8 +87,8 @@ class Sitting:
         if rule.severity and (ruling.result == Result.FIRED or ruling.has_cleared):
             self._alerts.append((rule, subject, ruling))
 
-    def close(self) -> list[Execution]:
-        """Write all of it; the executions that were made."""
+    def close(self) -> None:
+        """Write all of it."""
         orders.fill(self._orders)
         Execution.objects.bulk_create(self.executions)
         states = {id(state): state for state in self._states.values()}
@@ -102,7 +102,6 @@ class Sitting:
             alerts.announce(rule, subject, ruling)
         if self.executions:
             orders.nudge()
-        return self.executions
 
     def _entry(self, state: RuleState, ruling: Ruling) -> tuple[Entry, bool]:
         """Where it is entered, and whether that begins with it."""

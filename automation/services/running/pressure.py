@@ -4,16 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation.enums import Priority
 from automation.models import Execution
+from config.acts.enums import Priority
 from config.kernel import series
 from config.kernel.desk import options
 
 # Name → the option that says from when on it is too much.
 LIMITS = {"cpu_usage": "DEFER_CPU_USAGE", "memory_usage": "DEFER_MEMORY_USAGE"}
 LOOK_AGAIN = timedelta(seconds=15)
-# A sample older than this says nothing of now.
-FRESH = timedelta(minutes=5)
 
 
 def measured() -> dict[str, Any]:
@@ -24,10 +22,7 @@ def measured() -> dict[str, Any]:
 
 def look() -> str:
     """What is too busy, as a sentence; empty when nothing is, or nothing is known."""
-    latest = series.latest()
-    if latest is None:
-        return ""
-    return _too_much(latest[1])
+    return _too_much(measured())
 
 
 def postpone(execution: Execution, load: str, now: datetime) -> bool:

@@ -29,8 +29,8 @@ def describe(rule: Rule) -> Fed:
         emits += action.emits(step["params"])
         if target := _target(step):
             works_on[target] = action.summary(step["params"])
-    hears = feeding.hears(trigger, rule.trigger_params) if trigger else ()
-    return Fed(rule.uid, rule.name, hears, tuple(emits), works_on, bool(trigger and trigger.wakes == "sample"))
+    hears = tuple(trigger.listens(rule.trigger_params)) if trigger else ()
+    return Fed(rule.uid, rule.name, hears, tuple(emits), works_on)
 
 
 def _target(step: Mapping[str, object]) -> str:
