@@ -1,6 +1,6 @@
 """What rules remember survives everything being killed: how long a condition has held, and when it fired, exact to one sample."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -32,9 +32,11 @@ def house(tmp_path_factory):
 
 
 def kill_everything(house):
-    """`kill -9` of every process, and all of them started again."""
+    """`kill -9` of every process, and all of them started again, when what was missed meanwhile is a gap."""
     for name in list(house.running):
         house.kill(name)
+    last = max(at for at, _ in ruled.samples(house))
+    until(lambda: datetime.now(UTC) > last + timedelta(seconds=2.5 * INTERVAL), what="a gap between samples")
     for name in house.commands:
         house.start(name)
     until(lambda: is_healthy(house), seconds=90, what="/health answering healthy")
