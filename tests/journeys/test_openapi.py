@@ -46,6 +46,7 @@ def test_the_api_keeps_its_word(case, house):
     case.call_and_validate(headers={"Authorization": f"Bearer {house.token}"}, checks=CHECKS)
 
 
+@pytest.mark.pure
 @schema.parametrize()
 @settings(max_examples=1, **QUIETLY)
 def test_nothing_answers_without_a_token(case):
