@@ -22,7 +22,9 @@ def controller(demo, settings):
     settings.SUPERVISOR_URL = demo.socket
     found = controllers.get("healing.supervisor")
     found.scale(DEMO, 3)
-    until(lambda: found.status(DEMO).instances == 3, seconds=20, what="three instances")
+    # supervisord calls a process RUNNING after a second, whether it listens yet or not.
+    is_up = lambda: found.status(DEMO).instances == 3 and all(demo.get(number=number)[0] == 200 for number in range(3))  # noqa: E731
+    until(is_up, seconds=30, what="three instances that answer")
     return found
 
 
