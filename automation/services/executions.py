@@ -166,7 +166,10 @@ def _look(execution: Execution, call: Invocation | None, now: datetime) -> bool:
         _after(execution, call, now)
         return True
     if call.status in ASIDE:
-        Execution.objects.filter(pk=execution.pk).update(deadline_at=now + timedelta(seconds=execution.timeout_seconds) + WAITING_SLACK)
+        kept = now + timedelta(seconds=execution.timeout_seconds)
+        # Far enough for many turns: a wait of days is not written down at each of them.
+        if execution.deadline_at is None or execution.deadline_at < kept + WAITING_SLACK / 2:
+            Execution.objects.filter(pk=execution.pk).update(deadline_at=kept + WAITING_SLACK)
         return False
     if execution.deadline_at is not None and execution.deadline_at <= now:
         invocations.cancel(call, reason="The time of the whole execution was up.")

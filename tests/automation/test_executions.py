@@ -190,6 +190,20 @@ def test_asking_first_takes_no_room_and_no_time():
     }
 
 
+def test_while_a_person_is_waited_for_turns_write_nothing():
+    options.set("AUTOMATION_LEVEL", "assisted")
+    make_rule(timeout_seconds=10)
+    fire()
+    run()
+    deadline = Execution.objects.get().deadline_at
+    with time_machine.travel(clock.now() + timedelta(minutes=20), tick=False):
+        executions.advance(clock.now(), 10)
+    assert Execution.objects.get().deadline_at == deadline
+    with time_machine.travel(clock.now() + timedelta(minutes=40), tick=False):
+        executions.advance(clock.now(), 10)
+        assert Execution.objects.get().deadline_at > clock.now() + timedelta(minutes=60)
+
+
 def test_a_deferrable_rule_waits_while_the_machine_is_busy_and_says_so_but_not_for_ever():
     make_rule(is_deferrable=True, defer_minutes=5)
     begin = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
