@@ -46,6 +46,9 @@ def record(ended: Sequence[tuple[Job, Result]], *, token: str) -> list[End]:
         ours = _write(ends, now, token)
         written = [end for end in ends if end.job.pk in ours]
         _mark_undone([end.job.undoes_pk for end in written if end.status == Status.COMPLETED and end.job.is_undo])
+        for end in written:
+            if end.status == Status.CANCELLED:  # steps that it called after somebody wanted it stopped
+                invocations.cancel_steps(end.job.uid, reason=end.error_message)
         slots.release([job.slot for job, _ in ended])
         for follower in {end.job.follower for end in written if end.has_ended and end.job.follower}:
             jobs.nudge(follower)

@@ -122,7 +122,7 @@ def find_action(key: str) -> Action:
 
 @transaction.atomic
 def cancel(row: Invocation, *, reason: str = "") -> bool:
-    """End it: at once where it waits; where it runs, its process is stopped and the row says so a moment later. False when it has ended."""
+    """End it, and the steps it waits for: at once what waits; what runs is stopped, and says so a moment later. False: it has ended."""
     # Held until the end: between the two looks the executor could otherwise move it from one state to the other.
     Invocation.objects.select_for_update(of=("self",)).filter(pk=row.pk).values_list("pk").first()
     now = clock.now()
@@ -139,7 +139,14 @@ def cancel(row: Invocation, *, reason: str = "") -> bool:
     else:
         return False
     audit.record("action.cancelled", row, kind=AuditRecord.Kind.ACTION_EXECUTION, action_key=row.action, reason=reason)
+    cancel_steps(row.uid, reason=reason)
     return True
+
+
+def cancel_steps(uid: str, *, reason: str) -> None:
+    """End what the cancelled call `uid` has called itself and waits for: nobody would look at it any more."""
+    for step in Invocation.objects.filter(caller=f"invocation:{uid}", status__in=Invocation.OPEN).order_by("id"):
+        cancel(step, reason=reason or f"{uid}, which asked for it, was cancelled.")
 
 
 @transaction.atomic

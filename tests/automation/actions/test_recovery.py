@@ -1,5 +1,6 @@
 """Recovery and tuning through the executor: every step a call of its own, in order, each result kept, nothing claimed that was not done."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -41,6 +42,8 @@ class Recorded(Action):
             return Refused("forbidden may not be restarted.")
         if what == "waits" and not call.state:
             return Waiting(clock.now(), {"again": True})
+        if what == "hangs":
+            return Waiting(clock.now() + timedelta(hours=1), {"again": True})
         self.calls.append(what)
         return Done({"did": what})
 
@@ -72,6 +75,33 @@ def run(action, params=None, **given):
 
 def children(row):
     return list(Invocation.objects.filter(caller=f"invocation:{row.uid}").order_by("id"))
+
+
+def test_cancelled_it_ends_the_step_that_it_waits_for_and_begins_no_other(done):
+    row = invocations.call(RESTART, {"services": ["hangs", "two"]}, owner="system", caller="test")
+    work_off()
+    row.refresh_from_db()
+    [step] = children(row)
+    assert (row.status, step.status) == ("waiting", "waiting")
+    assert invocations.cancel(row, reason="Enough.")
+    work_off()
+    step.refresh_from_db()
+    assert (step.status, step.error_message) == ("cancelled", "Enough.")
+    assert (children(row), done) == ([step], [])
+
+
+def test_a_step_called_after_somebody_wanted_it_stopped_ends_too(done, monkeypatch):
+    row = invocations.call(RESTART, {"services": ["one"]}, owner="system", caller="test")
+    call = invocations.call
+
+    def called_meanwhile(*words, **given):
+        assert invocations.cancel(Invocation.objects.get(pk=row.pk), reason="Enough.")
+        return call(*words, **given)
+
+    monkeypatch.setattr(invocations, "call", called_meanwhile)
+    work_off()
+    row.refresh_from_db()
+    assert (row.status, [step.status for step in children(row)], done) == ("cancelled", ["cancelled"], [])
 
 
 def test_services_are_restarted_one_after_the_other(done):
