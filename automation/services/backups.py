@@ -30,7 +30,8 @@ TYPES = backup_parts.TYPES
 MANIFEST = "manifest.json"
 USUAL_DAYS = 30
 MAKING, READING = ".making-", ".reading-"
-CHUNK = 1024 * 1024
+# What is read back lies unpacked beside the archives meanwhile; older than this, whoever read it is gone.
+LONGEST_READING_SECONDS = 86_400
 MODIFIED = AuditRecord.Kind.SYSTEM_MODIFICATION
 
 
@@ -53,12 +54,8 @@ def create(types: Sequence[str], *, retention_days: int = USUAL_DAYS, created_by
     if key and (made := Backup.objects.filter(key=key).first()):
         return made
     values: dict[str, Any] = {"created_by": created_by[:150], "key": key, "types": wanted}
-    try:
-        with _alone(), tempfile.TemporaryDirectory(dir=folder(), prefix=MAKING) as work:
-            made = _kept(_written(wanted, Path(work)), values, retention_days)
-    except OSError as error:
-        said = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
-        raise PermanentError(f"The backup could not be written: {said}. Nothing was kept.", code="not_written") from None
+    with _disk("The backup could not be written"), _alone(), tempfile.TemporaryDirectory(dir=folder(), prefix=MAKING) as work:
+        made = _kept(_written(wanted, Path(work)), values, retention_days)
     delete_older(clock.now() - timedelta(days=retention_days))
     return made
 
@@ -73,7 +70,7 @@ def find(uid: str) -> Backup:
 
 def verify(backup: Backup) -> Backup:
     """Read it from end to end: checksums, and each part by what would restore it. Raises PermanentError when it is damaged or gone."""
-    with _opened(backup) as parts:
+    with _disk(f"{backup.uid} could not be unpacked to be looked at"), _opened(backup) as parts:
         for part in parts:
             backup_parts.check(part)
     backup.verified_at = clock.now()
@@ -91,7 +88,7 @@ def restore(backup: Backup, *, part: str, into: str) -> str:
         raise InvalidInput(
             f"{backup.uid} holds no {part}; it holds {', '.join(backup.types) or 'nothing'}.", fields={"part": ["Not in it."]}
         )
-    with _opened(backup) as parts:
+    with _disk(f"The {part} of {backup.uid} could not be restored"), _opened(backup) as parts:
         name = backup.manifest["parts"][part]["file"]
         where = backup_parts.restore(next(path for path in parts if path.name == name), into)
     backup.restored_at = clock.now()
@@ -132,6 +129,17 @@ def archive(backup: Backup) -> Path:
 
 
 @contextmanager
+def _disk(what: str) -> Iterator[None]:
+    """A disk that is full or fails, as a sentence; whoever works in the block takes away what it began."""
+    try:
+        yield
+    except (OSError, tarfile.TarError) as error:
+        name = getattr(error, "filename", None)
+        said = f"{getattr(error, 'strerror', None) or error}{f' ({name})' if name else ''}"
+        raise PermanentError(f"{what}: {said}. Nothing was kept.", code="not_written") from None
+
+
+@contextmanager
 def _alone() -> Iterator[None]:
     """One at a time on this machine. The lock ends with its process, however that ends; what such a one left behind is removed."""
     with (folder() / ".lock").open("a+") as lock:
@@ -139,7 +147,8 @@ def _alone() -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict("Another backup is being made on this machine. Wait until it has ended.") from None
-        for left in folder().glob(f"{MAKING}*"):
+        long_ago = clock.now().timestamp() - LONGEST_READING_SECONDS
+        for left in [*folder().glob(f"{MAKING}*"), *(path for path in folder().glob(f"{READING}*") if path.stat().st_mtime < long_ago)]:
             shutil.rmtree(left, ignore_errors=True)
         yield
 

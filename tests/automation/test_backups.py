@@ -135,13 +135,31 @@ def test_files_come_back_as_they_were_without_the_keys(settings, tmp_path):
     (kept / "inner" / "one.txt").write_text("one")
     (kept / "secrets.json").write_text("the keys")
     (kept / "link").symlink_to("inner/one.txt")
+    (kept / "current").symlink_to(kept / "inner")
+    (kept / "away").symlink_to("../../../etc")
     settings.STEWARD_WRITABLE_ROOTS = [str(kept)]
     backup = backups.create(["files"])
     backups.restore(backup, part="files", into=str(tmp_path / "back"))
     found = tmp_path / "back" / str(kept).lstrip("/")
     assert (found / "inner" / "one.txt").read_text() == "one"
-    assert (found / "link").is_symlink()
+    assert [os.readlink(found / name) for name in ("link", "current", "away")] == ["inner/one.txt", str(kept / "inner"), "../../../etc"]
     assert not (found / "secrets.json").exists()
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/../escaped", "out/escaped"])
+def test_an_archive_that_would_write_outside_writes_nothing(tmp_path, name):
+    hostile, outside = tmp_path / backup_parts.TAR, tmp_path / "outside"
+    outside.mkdir()
+    with tarfile.open(hostile, "w:gz") as archive:
+        for where, to in (("out", str(outside)), (name, "/etc/passwd")):
+            link = tarfile.TarInfo(where)
+            link.type, link.linkname = tarfile.SYMTYPE, to
+            archive.addfile(link)
+    with pytest.raises((PermanentError, tarfile.FilterError)):
+        backup_parts.restore(hostile, str(tmp_path / "back"))
+    assert not (tmp_path / "back").exists()
+    assert not (tmp_path / "escaped").is_symlink()
+    assert list(outside.iterdir()) == []
 
 
 def test_files_without_a_folder_end_as_not_configured(settings):
@@ -278,6 +296,33 @@ def test_a_disk_that_is_full_is_said_to_be(monkeypatch):
     with pytest.raises(PermanentError, match=r"No space left on device \(archive.tar\)"):
         backups.create(["config"])
     assert visible() == []
+
+
+def test_a_disk_that_is_full_when_it_is_restored_leaves_nothing_behind(monkeypatch, tmp_path, settings):
+    settings.BACKUP_FOLDERS = [str(tmp_path / "data")]
+    backup = backups.create(["files", "config"])
+
+    def full(path, to, **rest):
+        Path(to).touch() if path.name == backup_parts.JSON else (Path(to) / "begun").touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(to))
+
+    monkeypatch.setattr(backup_parts.shutil, "copyfile", full)
+    monkeypatch.setattr(backup_parts, "_extract", full)
+    for part in ("config", "files"):
+        with pytest.raises(PermanentError, match=rf"The {part} of {backup.uid} could not be restored: No space left on device"):
+            backups.restore(backup, part=part, into=str(tmp_path / "back"))
+        assert not (tmp_path / "back").exists()
+    assert visible() == [f"{backup.uid}.tar"]
+
+
+def test_what_a_killed_reader_left_behind_is_removed_a_day_later(time_machine):
+    left = backups.folder() / f"{backups.READING}killed"
+    left.mkdir()
+    backups.create(["config"])
+    assert left.exists()
+    time_machine.move_to(clock.now() + timedelta(days=2))
+    backups.create(["config"])
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(("types", "days"), [([], 7), (["everything"], 7), (["config"], 0), (["config"], 4000)])

@@ -69,12 +69,16 @@ def restore(path: Path, into: str) -> str:
         raise Conflict(f"{target} exists already. Name a file that does not: nothing is overwritten.")
     if not target.parent.is_dir():
         raise InvalidInput(f"There is no folder {target.parent}. Make it first, or name another.")
-    if path.name == SQLITE:
-        _unpack(path, target)
-        _check_sqlite(target)
-    else:
-        shutil.copyfile(path, target)
-    target.chmod(0o600)
+    try:
+        if path.name == SQLITE:
+            _unpack(path, target)
+            _check_sqlite(target)
+        else:
+            shutil.copyfile(path, target)
+        target.chmod(0o600)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     return str(target)
 
 
@@ -156,9 +160,35 @@ def _restore_files(path: Path, target: Path) -> str:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Conflict(f"{target} is not an empty folder. Name one that is empty or not there: nothing is overwritten.")
     target.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(path, "r:gz") as archive:
-        archive.extractall(target, filter="data")
+    try:
+        _extract(path, target)
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     return str(target)
+
+
+def _extract(path: Path, target: Path) -> None:
+    """Everything that lies inside of `target`. Links that lead out of it are made last, so that nothing is written through one."""
+    outward: list[tarfile.TarInfo] = []
+
+    def inside(member: tarfile.TarInfo, to: str) -> tarfile.TarInfo | None:
+        try:
+            return tarfile.data_filter(member, to)
+        except (tarfile.AbsoluteLinkError, tarfile.LinkOutsideDestinationError):
+            if not member.issym():
+                raise
+            outward.append(member)
+            return None
+
+    with tarfile.open(path, "r:gz") as archive:
+        archive.extractall(target, filter=inside)  # noqa: S202 - what data_filter refuses is not extracted
+    for link in outward:
+        place = target / link.name.lstrip("/")
+        if not place.parent.resolve().is_relative_to(target.resolve()):
+            raise PermanentError(f"The archive would write outside of {target}: {link.name}.", code="damaged")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(link.linkname)
 
 
 def _plain(row: models.Model) -> dict[str, Any]:
