@@ -15,7 +15,7 @@ from config.acts.running.runner import Runner
 from config.kernel.desk import options
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.flow.errors import PermanentError
-from config.kernel.flow.outcomes import Done
+from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Refused
 from config.kernel.models import Tally
 from config.kernel.watch import metrics
 from tests.support.acting.executor import work_off
@@ -48,6 +48,17 @@ def test_a_call_is_run_and_recorded():
     assert row.started_at <= row.ended_at
     assert (row.lease_token, row.lease_until, row.due_at) == ("", None, None)
     assert slots.holders("actions") == []
+
+
+@pytest.mark.parametrize("outcome", [Failed("wordy", "a" * 2_000_000), Refused("a" * 2_000_000), NotConfigured("a" * 2_000_000)])
+def test_a_sentence_without_end_is_cut_so_that_it_comes_through(outcome):
+    class Wordy(type(actions.get("acting.fail"))):
+        def run(self, params, call):
+            return outcome
+
+    with actions.swapped("acting.fail", Wordy()):
+        row = run("acting.fail")
+    assert len(row.error_message) == 2000
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from automation.services.work import taking
 from automation.services.work.duties import Watch
+from config.acts.plugins.processors import processors
 from config.kernel.flow import clock, context
 from config.kernel.flow.errors import Conflict, InvalidInput, LimitReached, PermanentError, TemporaryError
 from config.kernel.flow.outcomes import Done, NotConfigured, Outcome, Waiting
@@ -228,6 +229,26 @@ def test_a_result_that_is_too_large_is_cut():
         work.process(work.take(line, 1))
     kept: Any = one(line).result
     assert (kept["bytes"], len(kept["cut"])) == (100_011, 32_768)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda item: Done({"reply": {"headers": ["Authorization: Bearer hush-hush-7"], "number": 7}}),
+        raising(PermanentError("I do not know hush-hush-7.")),
+    ],
+)
+def test_a_queues_secret_that_comes_back_is_not_kept_with_the_item(answer):
+    with processing(answer) as told:
+        told.Parameters = processors.get("automation.http_call").Parameters
+        line = queue(parameters={"url": "https://example.com/", "token": "hush-hush-7"})
+        items(line, 1)
+        work.process(work.take(line, 1))
+    item = one(line)
+    assert (item.result, item.error_message) in [
+        ({"reply": {"headers": ["Authorization: Bearer ********"], "number": 7}}, ""),
+        (None, "I do not know ********."),
+    ]
 
 
 def test_what_a_processor_publishes_belongs_to_the_chain_that_brought_the_item():

@@ -2,12 +2,14 @@
 
 import orjson
 
+from config.acts.texts import storable
+
 ROOM_BYTES = 24 * 1024
 
 
 def head(text: str, *, room: int = ROOM_BYTES) -> str:
     """The beginning of a text, as long as its JSON takes at most `room` bytes; what no database stores is replaced."""
-    text = _storable(text[:room])
+    text = storable.text(text[:room])
     while len(orjson.dumps(text)) > room:
         text = text[: len(text) // 2]
     return text
@@ -15,11 +17,7 @@ def head(text: str, *, room: int = ROOM_BYTES) -> str:
 
 def tail(text: str, *, room: int = ROOM_BYTES) -> str:
     """The end of a text, as `head`."""
-    text = _storable(text[-room:])
+    text = storable.text(text[-room:])
     while len(orjson.dumps(text)) > room:
         text = text[-(len(text) // 2) :]
     return text
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from automation.services import queues
 from automation.services.work import delays, taking
 from automation.services.work.taking import Taken
 from config.acts.plugins.processors import Item, Processor
+from config.acts.running import forms
 from config.acts.texts import storable
 from config.kernel.flow import clock, context
 from config.kernel.flow.errors import StewardError, capture
@@ -48,7 +49,7 @@ def process(taken: Taken, *, stops_at_failure: bool = False, until: datetime | N
             break
         if not taking.renew(taken, rest) or not taking.begin(taken, item):
             continue
-        then = _try(processor, taken.queue, item)
+        then = _without_secrets(processor, taken.queue, _try(processor, taken.queue, item))
         if settle(taken, item, then):
             found.append(Settled(item, then))
         if then.status == "held" or (stops_at_failure and then.status == "failed"):
@@ -69,6 +70,12 @@ def _try(processor: Processor, queue: Queue, item: WorkItem) -> Next:
         chance = secrets.randbelow(1000) / 1000
         return settling.after_error(expected, attempt=item.attempts, policy=queues.policy(queue), chance=chance)
     return settling.after_error(caught.error or RuntimeError("unknown"), attempt=item.attempts, policy=queues.policy(queue))
+
+
+def _without_secrets(processor: Processor, queue: Queue, then: Next) -> Next:
+    """A receiver or a program may repeat what it was told; the queue's secrets are not written down with the item."""
+    told = {"message": then.message, "result": then.result}
+    return replace(then, **forms.without_secrets(processor.Parameters, queue.parameters or {}, told))
 
 
 @transaction.atomic

@@ -4,7 +4,6 @@ loop        one thread per process: claim, launch, renew, record
 claiming    leases rows and slots in one transaction; run-out leases
 performing  calls the action and turns whatever it does into a Result
 judging     Result → the row's next state
-hiding      masks secret parameters in what came of a call
 recording   writes a batch of ends
 threads     where `inline` actions run; `child` ones run in processes of `running.runner`
 """

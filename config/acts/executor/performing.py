@@ -18,6 +18,7 @@ from config.kernel.language import json_text
 from config.kernel.wire import redact
 
 OUTPUT_BYTES = 64 * 1024
+MESSAGE_LETTERS = 2000
 _timeouts = "_steward_statement_timeout"
 
 
@@ -27,10 +28,10 @@ def perform(action: Action, params: Mapping[str, Any], call: Call, *, is_undo: b
         try:
             return _result(action.undo(params, call) if is_undo else action.run(params, call))
         except TemporaryError as error:
-            return Result("temporary", code=error.code, message=redact.text(error.message), retry_after=error.retry_after_seconds)
+            return Result("temporary", code=error.code, message=_said(error.message), retry_after=error.retry_after_seconds)
         except PermanentError as error:
             kind = "not_configured" if error.code == "not_configured" else "failed"
-            return Result(kind, code=error.code, message=redact.text(error.message))  # type: ignore[arg-type]
+            return Result(kind, code=error.code, message=_said(error.message))  # type: ignore[arg-type]
     return _raised(caught.error)
 
 
@@ -47,6 +48,11 @@ def statements_end_after(seconds: float) -> Iterator[None]:
     yield
 
 
+def _said(sentence: str) -> str:
+    """For the row: a longer one would not come through to whoever waits for the child's answer."""
+    return redact.text(sentence)[:MESSAGE_LETTERS]
+
+
 def _raised(error: Exception | None) -> Result:
     if isinstance(error, MemoryError):
         return Result("failed", code="resource_limit", message="It wanted more memory than ACTION_MEMORY_BYTES allows.")
@@ -55,7 +61,7 @@ def _raised(error: Exception | None) -> Result:
     code = error.code if isinstance(error, StewardError) else "error"
     last = traceback.extract_tb(error.__traceback__)[-1:] if error else []
     where = f" (line {last[0].lineno} of {last[0].filename.rpartition('/')[2]})" if last else ""
-    return Result("failed", code=code, message=redact.text(f"{type(error).__name__}: {error}")[:2000] + where)
+    return Result("failed", code=code, message=_said(f"{type(error).__name__}: {error}") + where)
 
 
 def _result(outcome: Outcome) -> Result:
@@ -65,12 +71,12 @@ def _result(outcome: Outcome) -> Result:
         waiting = Result("waiting", state=_as_json(outcome.state), resume_at=clock.text(outcome.resume_at))
         return _capped(outcome.state, "state") or waiting
     if isinstance(outcome, Failed):
-        failed = Result("failed", code=outcome.code[:40], message=redact.text(outcome.message), output=_as_json(outcome.output))
+        failed = Result("failed", code=outcome.code[:40], message=_said(outcome.message), output=_as_json(outcome.output))
         return _capped(outcome.output, "output") or failed
     if isinstance(outcome, Refused):
-        return Result("refused", code="refused", message=redact.text(outcome.reason))
+        return Result("refused", code="refused", message=_said(outcome.reason))
     if isinstance(outcome, NotConfigured):
-        return Result("not_configured", code="not_configured", message=redact.text(outcome.what))
+        return Result("not_configured", code="not_configured", message=_said(outcome.what))
     raise TypeError(f"an action must answer with an Outcome, not with {type(outcome).__name__}")
 
 

@@ -3,17 +3,18 @@
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 
-from config.acts.executor import hiding, judging
+from config.acts.executor import judging
 from config.acts.executor.judging import End
 from config.acts.executor.results import Job, Result
 from config.acts.models import Invocation, tables
 from config.acts.plugins.actions import actions
-from config.acts.running import invocations, slots
+from config.acts.running import forms, invocations, slots
 from config.acts.texts import storable
 from config.kernel.flow import clock, jobs, leases
 from config.kernel.limits import backoff
@@ -63,7 +64,8 @@ def _judged(job: Job, result: Result, now: datetime) -> End:
     action = actions.all().get(job.action)
     effect = action.effect if action else "once"
     if action and job.params:
-        result = hiding.hidden(result, action, job.params)
+        told = {"message": result.message, "log": result.log, "output": result.output}  # an undo is told the parameters anyway
+        result = replace(result, **forms.without_secrets(action.Parameters, job.params, told))
     policy = ONE_TRY if result.kind in ("done", "waiting") else invocations.policy(job.retry)
     chance = random.random()  # noqa: S311 - spreads tries, hides nothing
     return judging.judge(job, result, effect=effect, policy=policy, now=now, chance=chance)

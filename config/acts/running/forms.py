@@ -2,7 +2,7 @@
 Called by `invocations`, and by rules, queues and services for the parameters that they keep."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,8 +14,10 @@ from config.kernel.flow.errors import InvalidInput
 from config.kernel.language import json_text
 from config.kernel.wire import redact
 
-__all__ = ["JSON", "Form", "Length", "Words", "clean", "keeping_secrets", "masked", "schema", "secret_names"]
+__all__ = ["JSON", "Form", "Length", "Words", "clean", "keeping_secrets", "masked", "schema", "secret_names", "without_secrets"]
 Form = type[forms.BaseForm]
+# Shorter secrets cannot be told from words.
+SECRET_LETTERS = 6
 
 
 def clean(form: Form, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,6 +68,30 @@ def masked(form: Form | None, params: Mapping[str, Any]) -> dict[str, Any]:
     """A copy to be shown: secrets of the form, and whatever has a telling name or look, as `********`."""
     hidden = secret_names(form) if form is not None else frozenset(params)
     return {name: redact.MASK if name in hidden and value not in (None, "") else _redacted(name, value) for name, value in params.items()}
+
+
+def without_secrets(form: Form, params: Mapping[str, Any], value: Any) -> Any:
+    """What came of a call with `params`, JSON of any kind: every secret parameter masked wherever a text repeats it."""
+    found = {text for name in secret_names(form) for text in _texts(params.get(name)) if len(text) >= SECRET_LETTERS}
+    return _without(value, sorted(found, key=len, reverse=True)) if found else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
+
+
+def _without(value: Any, secrets: Sequence[str]) -> Any:
+    if isinstance(value, str):
+        for one in secrets:
+            value = value.replace(one, redact.MASK)
+        return value
+    if isinstance(value, Mapping):
+        return {name: _without(item, secrets) for name, item in value.items()}
+    return [_without(item, secrets) for item in value] if isinstance(value, list) else value
 
 
 def _redacted(name: str, value: Any) -> Any:
