@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
+
 from automation.engine import scaling
 from automation.services.running import pressure
 from config.acts.plugins.actions import Call
@@ -40,7 +42,7 @@ def scale(call: Call, *, factor: float, metrics: Sequence[str] = ()) -> Outcome:
         return _nobody()
     standing = controller.status({"queue": QUEUE})
     if not standing.instances:
-        return _unknown(controller, standing)
+        return _unknown(standing)
     found = scaling.plan(standing.instances, factor=factor, least=LEAST, most=options.get("WORKER_MAX_CONCURRENCY"))
     told = {"queue": QUEUE, "before": found.before, "after": found.after, "asked": found.asked, "metrics": _values(metrics)}
     if found.after == found.before:
@@ -60,9 +62,10 @@ def restore(call: Call) -> Outcome:
     standing = controller.status({"queue": QUEUE})
     if standing.instances == before:
         return Done({"changed": False, "message": f"There are {before} processes again already."})
-    if standing.instances != after:
-        return Refused(f"There are {standing.instances} processes, not the {after} that were made: somebody has changed it since.")
-    return _apply(controller, {"queue": QUEUE, "before": after, "after": before, "asked": before, "changed": True}, call)
+    if standing.instances == after:
+        return _apply(controller, {"queue": QUEUE, "before": after, "after": before, "asked": before, "changed": True}, call)
+    changed = f"There are {standing.instances} processes, not the {after} that were made: somebody has changed it since."
+    return _unknown(standing) if standing.instances is None else Refused(changed)
 
 
 def _apply(controller: Controller, told: dict[str, Any], call: Call) -> Outcome:
@@ -92,11 +95,10 @@ def _nobody() -> NotConfigured:
     return NotConfigured(f"There is no controller {KEY}; the app healing brings it.")
 
 
-def _unknown(controller: Controller, standing: Standing) -> Outcome:
-    """The controller itself says best why it cannot: without workers of their own it is not configured."""
-    outcome = controller.restart({"queue": QUEUE}) if standing.instances is None else None
-    if isinstance(outcome, NotConfigured):
-        return outcome
+def _unknown(standing: Standing) -> Outcome:
+    """Without Redis there are no workers of their own, as the controller says."""
+    if not settings.REDIS_URL:
+        return NotConfigured(standing.detail)
     return Failed("no_worker", standing.detail or "No worker of ours answers. Start one with `manage.py worker`.")
 
 

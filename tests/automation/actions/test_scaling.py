@@ -67,10 +67,7 @@ class Embedded(Controller):
     """What the controller says where there are no workers of their own."""
 
     def status(self, params):
-        return Standing("unknown", detail="Not configured: workers of their own.")
-
-    def restart(self, params):
-        return NotConfigured("workers of their own: set REDIS_URL")
+        return Standing("unknown", detail="Not configured: workers of their own: set REDIS_URL.")
 
 
 @pytest.mark.django_db
@@ -115,6 +112,19 @@ def test_a_pool_that_stays_as_it_is_is_a_failure():
             failed = perform(RESOURCES, {"scale_factor": 1.5}, state=waiting.state)
     assert isinstance(failed, Failed)
     assert "6 processes; there are 4" in failed.message
+
+
+@pytest.mark.django_db
+def test_a_pool_that_cannot_be_counted_is_left_alone(settings, monkeypatch):
+    settings.REDIS_URL = "redis://localhost:1/0"
+    pool, told = Pool(6), []
+    monkeypatch.setattr(pool, "status", lambda params: Standing("unknown", detail="Redis cannot be asked."))
+    monkeypatch.setattr(pool, "restart", lambda params: told.append("restart"))
+    monkeypatch.setattr(pool, "scale", lambda params, instances: told.append(instances))
+    with controllers.swapped("healing.celery_pool", pool):
+        found = perform(RESOURCES, {"scale_factor": 1.5}), take_back(RESOURCES, {}, {"changed": True, "before": 4, "after": 6})
+    assert [(one.code, one.message) for one in found] == [("no_worker", "Redis cannot be asked.")] * 2
+    assert told == []
 
 
 @pytest.mark.django_db
