@@ -69,7 +69,7 @@ def _told(ran: Ran) -> Standing | None:
     instances, pids = found.get("instances"), found.get("pids")
     return Standing(
         found["state"],
-        instances if isinstance(instances, int) and instances >= 0 else None,
+        instances if type(instances) is int and instances >= 0 else None,  # true is no number
         str(found.get("detail") or "")[:500],
         tuple(pid for pid in pids if isinstance(pid, int)) if isinstance(pids, list) else (),
     )

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from config.acts.plugins.controllers import Controller, Standing, controllers
+from config.acts.texts import storable
 from config.kernel.desk import options
 from config.kernel.flow import clock, events
 from config.kernel.flow.errors import capture
@@ -18,6 +19,8 @@ from healing.services.health import Checked
 
 AT_ONCE = 8
 MOST_PIDS = 64
+# More than any database column takes is no number of instances.
+MOST_COUNTED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,14 @@ def record(service: Service, seen: Seen) -> bool:
     status_before, health_before = row.status, row.health
     is_news = row.deleted_at is None and (status_before, health_before) != (status, condition)
     now = clock.now()
+    instances = seen.standing.instances if (seen.standing.instances or 0) <= MOST_COUNTED else None
     changes = {
         "status": status,
-        "status_detail": seen.standing.detail[:500],
+        "status_detail": storable.text(seen.standing.detail[:500]),
         "status_since": now if status != status_before or row.status_since is None else row.status_since,
         "health": condition,
-        "health_detail": seen.checked.detail[:500],
-        "instances": seen.standing.instances,
+        "health_detail": storable.text(seen.checked.detail[:500]),
+        "instances": instances,
         "pids": list(seen.standing.pids[:MOST_PIDS]),
         "checked_at": now,
     }
@@ -89,8 +93,8 @@ def record(service: Service, seen: Seen) -> bool:
             "status_before": status_before,
             "health": condition,
             "health_before": health_before,
-            "instances": seen.standing.instances,
-            "detail": seen.sentence[:500],
+            "instances": instances,
+            "detail": storable.text(seen.sentence[:500]),
         }
         events.publish("service.status_changed", subject=row, data=data)
     return is_news

@@ -56,7 +56,9 @@ def unscale(service: Service, call: Call, *, wait_seconds: float) -> Outcome:
     if (reason := _nothing_to_undo(service, call)) is not None:
         return reason
     before, after = call.output["before"], call.output["after"]
-    now = standing.check(service).standing.instances
+    seen = standing.check(service)
+    if (now := seen.standing.instances) is None:
+        return _uncounted(service, seen, "nothing is taken back")
     if now == before:
         return Done({"service": service.name, "changed": False, "before": now, "after": now, "message": f"There are {now} again already."})
     if now != after:
@@ -86,14 +88,18 @@ def _plan(service: Service, call: Call, *, instances: int | None, factor: float 
         return Plan(kept["before"], kept["after"], kept["asked"])
     seen = standing.check(service)
     if instances is None and seen.standing.instances is None:
-        message = f"How many instances of {service.name} there are is not known, so no factor can be applied. {seen.standing.detail}"
-        return Failed("unknown_instances", message.strip())
+        return _uncounted(service, seen, "no factor can be applied")
     bound = service.max_instances if most is None else min(service.max_instances, most)
     least = min(service.min_instances, bound)
     found = scaling.plan(current=seen.standing.instances, instances=instances, factor=factor, least=least, most=bound)
     if found.is_change:
         _remember(service, call, found)
     return found
+
+
+def _uncounted(service: Service, seen: Seen, what: str) -> Failed:
+    message = f"How many instances of {service.name} there are is not known, so {what}. {seen.standing.detail}"
+    return Failed("unknown_instances", message.strip())
 
 
 @transaction.atomic

@@ -201,6 +201,14 @@ def test_scaling_is_not_taken_back_once_somebody_has_changed_it(pretend):
     assert len(pretend.pids) == 7
 
 
+def test_scaling_is_not_taken_back_blindly_and_nobody_is_blamed(pretend):
+    watched()
+    done = scale(instances=6)
+    pretend.counts = False
+    outcome = undo(done.output)
+    assert (outcome.code, "not known" in outcome.message, len(pretend.pids)) == ("unknown_instances", True, 6)
+
+
 @pytest.mark.parametrize("output", [{"changed": False}, {"changed": True, "before": 1, "after": 6}])
 def test_there_may_be_nothing_to_take_back(pretend, output):
     watched()

@@ -105,6 +105,26 @@ def test_health_by_tcp(pretend, settings):
     assert "takes no connection" in seen.checked.detail
 
 
+def test_health_by_tcp_asks_every_address_of_the_name(pretend, settings, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: found if host == "localhost" else [found[int(host[-1]) % 2]])
+        settings.STEWARD_TRUSTED_TARGETS = [f"http://localhost:{port}"]
+        service = watched(health_kind="tcp", health_target=f"localhost:{port}")
+        assert standing.check(service).checked.health == "healthy"
+    assert standing.check(service).checked.health == "critical"
+
+
+@pytest.mark.parametrize("said", [Standing("failed", 2**40, "a\0b"), Standing("failed", None, "\ud800")])
+def test_what_no_database_takes_is_written_down_all_the_same(pretend, monkeypatch, said):
+    monkeypatch.setattr(pretend, "status", lambda params: said)
+    standing.check(watched())
+    row = Service.objects.get()
+    assert (row.status, row.instances) == ("failed", None)
+    assert row.status_detail in ("a\ufffdb", "?")
+
+
 def test_the_duty_looks_at_what_is_due_and_then_leaves_it_alone(pretend, frozen):
     watched("one")
     watched("two")
