@@ -41,7 +41,7 @@ class RunCommand(Action):
             return list(given)
 
     def run(self, params: Mapping[str, Any], call: Call) -> Outcome:
-        """Its whole process group is gone when its time is up."""
+        """It is gone with all that it started when its time is up."""
         try:
             program = programs.find(params["program"])
             ran = programs.run(program, timeout_seconds=params["timeout_seconds"], env={"STEWARD_CALL": call.id, "STEWARD_KEY": call.key})

@@ -59,10 +59,12 @@ class CeleryPool(Controller):
             # was tried and left processes as they were.
             said: list[Mapping[str, Any]] = []
             for worker, pool in pools.items():
-                said += [*_resize(worker, _size(pool)), *_resize(worker, -_size(pool))]
+                said += (grown := _resize(worker, _size(pool)))
+                # Without the fresh ones there would be nobody left.
+                said += [] if _complaints(grown) else _resize(worker, -_size(pool))
         except AWAY as error:
             return Failed("broker", f"The workers cannot be told: Redis is away ({type(error).__name__}).")
-        return _done(said, pools, {"workers": sorted(pools)})
+        return _done(said, {"workers": sorted(pools)})
 
     def scale(self, params: Mapping[str, Any], instances: int) -> Outcome:
         if _is_embedded():
@@ -78,7 +80,7 @@ class CeleryPool(Controller):
                 said += _resize(worker, wanted - _size(pools[worker]))
         except AWAY as error:
             return Failed("broker", f"The workers cannot be told: Redis is away ({type(error).__name__}).")
-        return _done(said, pools, {"instances": instances})
+        return _done(said, {"instances": instances})
 
 
 def _is_embedded() -> bool:
@@ -109,10 +111,14 @@ def _resize(worker: str, by: int) -> Sequence[Mapping[str, Any]]:
     return tell(abs(by), destination=[worker], reply=True, timeout=ANSWER_SECONDS, limit=1) or [{worker: {"error": "it did not answer"}}]
 
 
-def _done(said: Sequence[Mapping[str, Any]] | None, pools: Mapping[str, Any], output: Mapping[str, Any]) -> Outcome:
+def _done(said: Sequence[Mapping[str, Any]], output: Mapping[str, Any]) -> Outcome:
     """Done when no worker complained."""
-    complaints = [f"{name}: {answer['error']}" for one in said or () for name, answer in one.items() if "error" in answer]
+    complaints = _complaints(said)
     return Failed("worker", "; ".join(complaints)) if complaints else Done(output)
+
+
+def _complaints(said: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [f"{name}: {answer['error']}" for one in said for name, answer in one.items() if "error" in answer]
 
 
 def _nobody(params: Mapping[str, Any]) -> Failed:

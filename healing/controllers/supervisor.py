@@ -16,8 +16,8 @@ from healing.services.sockets import Ask
 Process = Mapping[str, Any]
 
 LOOK_SECONDS = 5.0
-# A program may take its `stopwaitsecs` (10 by default) to end.
-STOP_SECONDS = 60.0
+# A program may take its `stopwaitsecs` (10 by default) to end; not waited for so long, it would stay stopped.
+STOP_SECONDS = 240.0
 CONFIGURE = "Not configured: set SUPERVISOR_URL (unix:///path/of/supervisor.sock or http://user:password@host:port)."
 UP = ("RUNNING", "STARTING", "BACKOFF")
 ALREADY_STARTED, NOT_RUNNING = 60, 70

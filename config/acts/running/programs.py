@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psutil
 from django.conf import settings
 
 from config.acts.texts import storable
@@ -83,7 +84,7 @@ def find(name: str) -> Program:
 
 
 def run(program: Program, *, timeout_seconds: float, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:
-    """Run it to its end, or to the end of its time: then its whole process group is gone. Never through a shell.
+    """Run it to its end, or to the end of its time: then it is gone with all that it started. Never through a shell.
 
     `env` is added to PATH, HOME and LANG; our own environment, which holds secrets, is not handed on. Raises TooLoud.
     """
@@ -103,7 +104,7 @@ def run(program: Program, *, timeout_seconds: float, stdin: bytes = b"", env: Ma
         try:
             is_over = _wait(process, program, (out, err), timeout_seconds)
         finally:
-            _kill(process.pid)  # itself where it goes on, and what it left behind in its group
+            _kill(process)
             process.wait()
         return Ran(process.returncode if is_over else None, _tail(out), _tail(err))
 
@@ -133,11 +134,20 @@ def _rights(program: Program) -> dict[str, Any]:
     return {"user": program.user, "group": group, "extra_groups": os.getgrouplist(program.user, group)}
 
 
-def _kill(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Where it goes on, itself and all that descends from it, in whatever session; else what it left behind in its group only.
+
+    A program that ended by itself may have meant to start a daemon.
+    """
+    descendants: list[psutil.Process] = []
+    if process.returncode is None:
+        with contextlib.suppress(psutil.Error):
+            descendants = psutil.Process(process.pid).children(recursive=True)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for one in descendants:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
 
 
 def _tail(file: Any) -> str:

@@ -66,8 +66,9 @@ def test_its_last_words_are_in_the_failure_without_secrets(programs):
     assert "hunter22" not in failed.message
 
 
-def test_a_program_that_takes_too_long_is_gone_with_its_children(programs):
-    source = "import os, subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+@pytest.mark.parametrize("session", ["", ", start_new_session=True"])
+def test_a_program_that_takes_too_long_is_gone_with_its_children(programs, session):
+    source = f"import os, subprocess, sys, time; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']{session})"
     folder = programs(slow=f"{source}; open('pids', 'w').write(f'{{os.getpid()}} {{p.pid}}'); time.sleep(60)")
     failed = perform(KEY, {"program": "slow", "timeout_seconds": 2})
     assert failed.code == "timeout"
