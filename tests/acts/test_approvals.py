@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.contrib.auth.models import Group
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from config.acts.models import Approval
 from config.acts.running import approvals, invocations
@@ -78,6 +80,17 @@ def test_an_answer_is_given_once(waiting, admin_user):
     approvals.decide(approval, user=admin_user, is_approved=False)
     with pytest.raises(Conflict, match="rejected already, by admin"):
         approvals.decide(stale, user=admin_user, is_approved=True)
+
+
+@pytest.mark.parametrize("deed", ["decide", "cancel"])
+def test_what_waits_is_taken_before_its_question_so_that_two_at_once_never_wait_for_each_other(waiting, admin_user, deed):
+    row, approval = waiting
+    with CaptureQueriesContext(connection) as seen:
+        invocations.cancel(row) if deed == "cancel" else approvals.decide(approval, user=admin_user, is_approved=True)
+    asked = [one["sql"] for one in seen if "FROM" in one["sql"] or "UPDATE" in one["sql"]]
+    first_call = next(at for at, sql in enumerate(asked) if 'FROM "acts_invocation"' in sql)
+    first_change = next(at for at, sql in enumerate(asked) if sql.startswith('UPDATE "acts_approval"'))
+    assert first_call < first_change
 
 
 def test_no_answer_in_time_is_a_no(waiting, admin_user):

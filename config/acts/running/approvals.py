@@ -108,21 +108,20 @@ def expire(now: datetime, limit: int) -> int:
 
 
 def _settle(approval: Approval, to: str, *, decided_by: str, note: str) -> bool:
+    # First what waits, then its question: who cancels a call takes both in this order, and neither waits for the other.
+    waits = Invocation.objects.select_for_update(of=("self",)).filter(uid=approval.subject.removeprefix(OF_INVOCATION)).first()
     if not transitions.move(approval, to=to, decided_by=decided_by[:150], decided_at=clock.now(), note=note):
         return False
     audit.record(f"approval.{to}", approval, kind=AuditRecord.Kind.ACTION_EXECUTION, waits=approval.subject, note=note)
     data = {"id": approval.uid, "waits": approval.subject, "question": approval.question, "scope": approval.scope, "status": str(to)}
     events.publish("approval.decided", subject=approval.subject, data={**data, "decided_by": decided_by, "note": note})
-    if approval.subject.startswith(OF_INVOCATION):
-        _release(approval)
+    if waits is not None and waits.status == Invocation.Status.AWAITING_APPROVAL:
+        _release(waits, approval)
     return True
 
 
-def _release(approval: Approval) -> None:
+def _release(row: Invocation, approval: Approval) -> None:
     """Let the invocation go on, or end it with the reason."""
-    row = Invocation.objects.filter(uid=approval.subject.removeprefix(OF_INVOCATION)).first()
-    if row is None or row.status != Invocation.Status.AWAITING_APPROVAL:
-        return
     if approval.status == Status.APPROVED:
         transitions.move(row, to=Invocation.Status.PENDING, due_at=clock.now())
         jobs.nudge("acts.invoke")
