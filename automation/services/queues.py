@@ -61,6 +61,8 @@ def update(queue: Queue, **fields: Any) -> Queue:
     changes = _checked(fields, stored=queue)
     for name, value in changes.items():
         setattr(queue, name, value)
+    if queue.delayed_depth is None and queue.delayed_age_seconds is None and queue.delayed_since is not None:
+        changes["delayed_since"] = queue.delayed_since = None  # nobody looks any more whether it is late
     # Only these: somebody may have paused it since it was read.
     _save(queue, update_fields=list(changes))
     audit.record("queue.updated", queue, changed=sorted(fields))

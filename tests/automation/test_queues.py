@@ -166,6 +166,16 @@ def delayed() -> list[dict[str, Any]]:
     return [event.data for event in Event.objects.filter(type="processing.delayed").order_by("id")]
 
 
+def test_a_queue_without_thresholds_is_not_late_any_more():
+    line = queue(delayed_depth=1)
+    items(line, 2)
+    line.refresh_from_db()
+    assert work.figures(line).is_delayed
+    queues.update(line, delayed_depth=None)
+    line.refresh_from_db()
+    assert not work.figures(line).is_delayed
+
+
 def test_delay_is_announced_once_when_the_threshold_is_passed_and_again_after_recovery():
     with processing():
         line = queue(delayed_depth=3)
