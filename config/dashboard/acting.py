@@ -146,7 +146,12 @@ def call_detail(request: HttpRequest, uid: str) -> HttpResponse:
         "undo": undo,
         "question": Approval.objects.filter(subject=f"invocation:{row.uid}").first(),
         "may_cancel": may and row.status in Invocation.OPEN and row.cancel_asked_at is None,
-        "may_undo": may and row.status == Invocation.Status.COMPLETED and undo is None and action is not None and action.can_undo,
+        "may_undo": may
+        and row.status == Invocation.Status.COMPLETED
+        and not row.undoes_id
+        and not undo
+        and action is not None
+        and action.can_undo,
         "is_open": row.status in Invocation.OPEN,
     }
     return pages.draw(request, "dashboard/call.html", shown)

@@ -178,6 +178,8 @@ def test_what_is_completed_is_undone_once(tmp_path):
     assert (row.status, undo.status, undo.output) == ("undone", "completed", {"removed": str(file)})
     with pytest.raises(Conflict, match="at most once"):
         invocations.undo(row, owner="system", caller="test")
+    with pytest.raises(Conflict, match="took something back itself"):
+        invocations.undo(undo, owner="system", caller="test")
 
 
 def test_an_undo_that_fails_leaves_the_original_completed(tmp_path):

@@ -156,6 +156,8 @@ def undo(row: Invocation, *, owner: str, caller: str, follower: str = "") -> Inv
     row.refresh_from_db()
     if not action.can_undo:
         raise Conflict(f"{row.action} cannot be undone: it offers no way back.")
+    if row.undoes_id is not None:
+        raise Conflict(f"{row.uid} took something back itself; call {row.action} again to have it done anew.")
     if (there := Invocation.objects.filter(undoes=row).first()) is not None:
         raise Conflict(f"{row.uid} is being undone, or was, by {there.uid}; an undo happens at most once.")
     if row.status != Status.COMPLETED:
