@@ -45,7 +45,7 @@ class BatchProcess(Action):
         """Started again under the same call it goes on with the same batch."""
         queue = queues.find(params.get("queue") or queues.DEFAULT)
         selection = params.get("queue_selection") or "oldest"
-        batch_id = f"batch_{call.id.rpartition('_')[2]}"
+        batch_id = work.batch_id_of(call.id)
         return work.run_batch(queue, size=int(params["batch_size"]), selection=selection, batch_id=batch_id, seconds=SECONDS)
 
     def target(self, params: Mapping[str, Any]) -> str:

@@ -10,7 +10,10 @@ from automation.models import Queue, WorkItem
 from automation.samplers.queues import Queues
 from automation.services import queues, work
 from automation.services.work import taking
+from automation.services.work.duties import Watch
+from config.acts.models import Invocation
 from config.acts.plugins.actions import Call, actions
+from config.acts.running import invocations
 from config.kernel.flow import clock, routing
 from config.kernel.flow.errors import InvalidInput, NotFound, PermanentError, TemporaryError
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused, Waiting
@@ -171,6 +174,31 @@ def test_a_batch_whose_time_is_up_says_so_and_gives_the_rest_back():
     assert isinstance(outcome, Failed)
     assert (published()[1][0], published()[1][1]["completed_videos"]) == ("batch.failed", [])
     assert (told.seen, states(line)) == ([], ["waiting"] * 3)
+
+
+@pytest.mark.parametrize("status", ["timeout", "cancelled", "failed", "running"])
+def test_a_batch_whose_call_was_stopped_has_failed_and_that_is_said_once(status):
+    params = {"batch_size": 3, "queue": "videos"}
+    with processing() as told:
+        line = queue()
+        made = items(line, 3, minutes_old=5)
+        row = invocations.call("automation.batch_process", params, owner="system", caller="test")
+
+        def die(item: Any) -> Outcome:
+            if item.payload["number"] == 1:
+                raise KeyboardInterrupt
+            return Done()
+
+        told.answer = die
+        with pytest.raises(KeyboardInterrupt):
+            run("batch_process", call=Call(id=row.uid, key=row.uid, owner="system"), **params)
+    Invocation.objects.filter(pk=row.pk).update(status=status)
+    Watch().work(clock.now(), 10)
+    Watch().work(clock.now(), 10)
+    ends = [data for kind, data in published() if kind != "batch.started"]
+    assert [(one["batch_id"], one["completed_videos"]) for one in ends] == (
+        [] if status == "running" else [(published()[0][1]["batch_id"], [made[0].uid])]
+    )
 
 
 @pytest.mark.parametrize(("size", "what"), [(0, "batch_size"), ("many", "batch_size"), (5000, "batch_size")])

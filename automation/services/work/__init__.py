@@ -13,6 +13,7 @@ A worker owns an item by a lease and takes each step by compare-and-swap; one th
     delays      `processing.delayed`, once each time
 """
 
+from automation.services.work.batches import id_of as batch_id_of
 from automation.services.work.batches import refused
 from automation.services.work.batches import run as run_batch
 from automation.services.work.deeds import cancel, clear_errors, requeue, requeue_failed
@@ -28,6 +29,7 @@ __all__ = [
     "Draft",
     "Figures",
     "Taken",
+    "batch_id_of",
     "cancel",
     "clear_errors",
     "drain",

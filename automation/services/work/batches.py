@@ -1,23 +1,30 @@
 """Several items of a queue as one batch, with its events: started, then completed or failed, under one id.
 
 An item that fails for good ends the batch: what was not come to goes back in line. One that is to be tried again later does not.
-Started again under the same id after a crash, it goes on with what is left of it.
+Started again under the same id after a crash, it goes on with what is left of it. One whose call is stopped has failed all the same.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from automation.models import Queue, WorkItem
 from automation.services import queues
 from automation.services.work import processing, taking
 from automation.services.work.figures import figures
 from automation.services.work.taking import Taken
+from config.acts.models import Invocation
 from config.kernel.flow import clock, events
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Outcome, Refused
 from config.kernel.models import Event
 
+ACTION = "automation.batch_process"
+STOPPED = (Invocation.Status.FAILED, Invocation.Status.TIMEOUT, Invocation.Status.CANCELLED)
+# A call that was stopped is found at the next look; this is for when nobody looked for a while.
+LOOK_BACK, MOST_LEFT = timedelta(days=1), 200
 WORDS = {WorkItem.Status.DONE: "completed", WorkItem.Status.FAILED: "failed", WorkItem.Status.WAITING: "retrying"}
 
 
@@ -45,6 +52,24 @@ def refused(queue: Queue) -> Outcome | None:
     return None
 
 
+def id_of(call_uid: str) -> str:
+    """The id of the batch that a call works: however often it is started again, it is the same."""
+    return f"batch_{call_uid.rpartition('_')[2]}"
+
+
+def end_left_behind() -> int:
+    """Say `batch.failed` of those whose call has ended without a word: stopped at its time, cancelled, or its process gone. How many."""
+    calls = Invocation.objects.filter(action=ACTION, created_at__gte=clock.now() - LOOK_BACK, status__in=STOPPED)
+    ids = [id_of(uid) for uid in calls.order_by("-id").values_list("uid", flat=True)[:MOST_LEFT]]
+    said = Event.objects.filter(uid__in=[f"{one}_{word}" for one in ids for word in ("started", "ended")])
+    subjects = dict(said.values_list("uid", "subject"))
+    left = [one for one in ids if f"{one}_started" in subjects and f"{one}_ended" not in subjects]
+    for batch_id in left:
+        for queue in Queue.objects.filter(uid=subjects[f"{batch_id}_started"].partition(":")[2]):
+            _fail(queue, batch_id, "The call that worked it was stopped before its end.", _results(_members(batch_id)))
+    return len(left)
+
+
 @transaction.atomic
 def _start(queue: Queue, *, size: int, selection: str, batch_id: str) -> tuple[datetime | None, Taken]:
     """Take, and say so, both or neither; the second time take only what is left."""
@@ -62,18 +87,31 @@ def _start(queue: Queue, *, size: int, selection: str, batch_id: str) -> tuple[d
 
 @transaction.atomic
 def _end(queue: Queue, *, batch_id: str, taken: Taken, started: datetime, held: str) -> Outcome:
-    members = list(WorkItem.objects.filter(batch=batch_id).select_for_update(of=("self",)).order_by("ended_at", "queued_at", "id"))
-    results = [_result(item) for item in members if item.status in WORDS]
-    error = held or _error(members, taken)
-    data: dict[str, Any] = {"batch_id": batch_id, "queue": queue.slug}
-    if error:
-        done = [one["video_id"] for one in results if one["status"] == "completed"]
-        events.publish("batch.failed", data={**data, "error": error, "completed_videos": done}, uid=f"{batch_id}_ended", subject=queue)
+    members = list(_members(batch_id).select_for_update(of=("self",)))
+    results = _results(members)
+    if error := held or _error(members, taken):
+        done = _fail(queue, batch_id, error, results)
         return NotConfigured(held) if held else Failed("batch_failed", f"{error} Done before: {', '.join(done) or 'none'}.")
     total = round((clock.now() - started).total_seconds(), 3)
-    data |= {"results": results, "total_time": max(total, 0.0)}
+    data = {"batch_id": batch_id, "queue": queue.slug, "results": results, "total_time": max(total, 0.0)}
     events.publish("batch.completed", data=data, uid=f"{batch_id}_ended", subject=queue)
     return Done({**data, "taken": len(results)})
+
+
+def _fail(queue: Queue, batch_id: str, error: str, results: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Announce it, once; what was done before."""
+    done = [one["video_id"] for one in results if one["status"] == "completed"]
+    data = {"batch_id": batch_id, "queue": queue.slug, "error": error, "completed_videos": done}
+    events.publish("batch.failed", data=data, uid=f"{batch_id}_ended", subject=queue)
+    return done
+
+
+def _members(batch_id: str) -> "QuerySet[WorkItem]":
+    return WorkItem.objects.filter(batch=batch_id).order_by("ended_at", "queued_at", "id")
+
+
+def _results(members: Iterable[WorkItem]) -> list[dict[str, Any]]:
+    return [_result(item) for item in members if item.status in WORDS]
 
 
 def _error(members: list[WorkItem], taken: Taken) -> str:

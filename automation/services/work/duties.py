@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from automation.services.work import deeds, delays, draining, retention, taking
+from automation.services.work import batches, deeds, delays, draining, retention, taking
 
 
 class Work:
@@ -33,6 +33,7 @@ class Watch:
         """One look; 0, for there is nothing more to do."""
         taking.recover()
         deeds.cancel_left_behind()
+        batches.end_left_behind()
         delays.look_at_all()
         return 0
 
