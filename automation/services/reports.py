@@ -75,7 +75,7 @@ def _period(since: datetime | None, until: datetime | None) -> Period:
         raise InvalidInput("The period is empty: it begins when it ends, or later.", fields={"since": ["This must be before its end."]})
     if end - begin > LONGEST:
         raise InvalidInput("The period is longer than 366 days.", fields={"since": ["At most 366 days before the end."]})
-    return Period(begin, end)
+    return Period(clock.in_utc(begin), clock.in_utc(end))
 
 
 def _stored(types: list[str], period: Period, recipients: list[str], created_by: str, key: str | None) -> Report:

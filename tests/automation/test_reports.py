@@ -9,6 +9,7 @@ import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
 from automation.actions.generate_report import GenerateReport
 from automation.models import Execution, Report
@@ -107,6 +108,19 @@ def test_a_chart_adds_up_to_its_total(busy):
         assert sum(sum(amounts) for amounts in chart["parts"].values()) == figures(report, part["type"])[totals.pop(part["title"])] > 0
         assert {len(amounts) for amounts in chart["parts"].values()} == {len(chart["labels"])}
     assert totals == {}
+
+
+@pytest.mark.parametrize("back", [timedelta(hours=24), timedelta(days=20)])
+def test_in_an_installation_of_another_time_zone_it_tells_of_utc_as_it_says(busy, back):
+    with timezone.override("Asia/Kolkata"):
+        until = timezone.localtime(clock.now())
+        report, _ = reports.generate(["webhooks"], since=until - back, until=until, recipients=["ada@example.com"])
+        html, mailed = report_files.as_html(report), Notification.objects.get(subject=f"report:{report.uid}")
+    [part] = report.content["parts"]
+    assert sum(sum(amounts) for amounts in part["charts"][0]["parts"].values()) == figures(report, "webhooks")["deliveries"] > 0
+    end = report.until.astimezone(UTC)
+    assert f"to {end.day} {end:%B %Y %H:%M} UTC" in html
+    assert f"to {end:%Y-%m-%d %H:%M} UTC" in mailed.title
 
 
 @pytest.mark.parametrize(("hours", "step", "columns"), [(24, "hour", 25), (240, "day", 11)])

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Avg, Count, Q, QuerySet
@@ -94,7 +94,7 @@ def series(*, since: datetime, until: datetime, step: str = "hour", endpoint: En
     rows = Delivery.objects.filter(created_at__gte=since, created_at__lt=until)
     if endpoint is not None:
         rows = rows.filter(endpoint=endpoint)
-    found: Any = rows.annotate(at=STEPS[step]("created_at")).values("at").annotate(**COUNTS).order_by("at")
+    found: Any = rows.annotate(at=STEPS[step]("created_at", tzinfo=UTC)).values("at").annotate(**COUNTS).order_by("at")
     return [Point(row["at"], row["delivered"], row["dead"], row["cancelled"], row["pending"]) for row in found]
 
 

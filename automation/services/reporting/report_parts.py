@@ -1,6 +1,7 @@
 """What the ground itself has to say in a report: the system, and the deeds that were done. Registered by `automation.apps`."""
 
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 
 from django.db.models import Avg, Count, F, Max, Min, Q, QuerySet, Sum
@@ -86,7 +87,7 @@ def over_time(
     """How many rows each hour or day had, cut into `parts` (tone → which rows)."""
     asked = parts or {"": Q()}
     counted = {f"part{at}": Count("pk", filter=which) if which else Count("pk") for at, which in enumerate(asked.values())}
-    found: Any = rows.order_by().annotate(at=TRUNCATE[period.step]("created_at")).values("at").annotate(**counted)
+    found: Any = rows.order_by().annotate(at=TRUNCATE[period.step]("created_at", tzinfo=UTC)).values("at").annotate(**counted)
     by_step = {row["at"]: row for row in found}
     steps = list(period.steps())
     amounts = {tone: [by_step.get(step, {}).get(f"part{at}", 0) for step in steps] for at, tone in enumerate(asked)}
