@@ -10,9 +10,8 @@ from django.http import HttpRequest, HttpResponseBase
 from automation.dashboard.rules import SEE, TONES, one
 from automation.enums import Mode, Reason, Result
 from automation.models import Rule
-from automation.services.judging import trials
+from automation.services.judging import arming, trials
 from automation.services.judging.trials import COLUMNS, Tested
-from config.acts.plugins.triggers import triggers
 from config.doors.filters import moment
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound
@@ -64,8 +63,7 @@ def back_test(request: HttpRequest, uid: str) -> HttpResponseBase:
 
 def listens(rule: Rule) -> list[str]:
     """The events that its trigger hears."""
-    trigger = triggers.all().get(rule.trigger)
-    return list(trigger.listens(rule.trigger_params)) if trigger else []
+    return list(arming.arm(rule).hears)
 
 
 def bars(tested: Tested) -> Iterator[Bar]:

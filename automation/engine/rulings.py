@@ -21,7 +21,7 @@ Standings = Callable[[], Standing]
 
 @dataclass(frozen=True)
 class Armed:
-    """A rule made ready to be judged. `problem`: why it cannot be, as a sentence."""
+    """A rule made ready to be judged. `hears`: what its trigger listens to; `problem`: why it cannot be judged, as a sentence."""
 
     pk: int
     uid: str
@@ -34,6 +34,7 @@ class Armed:
     for_seconds: float = 0.0
     debounce_seconds: int = 0
     subject_path: str = ""
+    hears: Sequence[str] = ()
     problem: str = ""
 
     @property
@@ -131,6 +132,8 @@ def on_sample(
     armed: Armed, memory: Memory, values: Mapping[str, Any], *, at: datetime, interval_seconds: float, standing: Standings
 ) -> Ruling:
     """One more sample, at its own time."""
+    if armed.problem:
+        return broken(memory, at, armed.problem)
     weighed = weigh(armed, values)
     hold = holding.step(memory.hold, at=at, truth=weighed.dips, interval_seconds=interval_seconds, for_seconds=armed.for_seconds)
     hold, has_cleared = _cleared(armed, hold, weighed.dips, values)
@@ -166,6 +169,8 @@ def _consider(
     standing: Standings,
     now: datetime,
 ) -> Ruling:
+    if armed.problem:
+        return broken(memory, slot, armed.problem)
     weighed = weigh(armed, values)
     if weighed.truth is not True:
         return _unmet(weighed, memory, slot, False)
@@ -201,9 +206,9 @@ def _unmet(weighed: Truth, memory: Memory, slot: datetime, has_cleared: bool) ->
     return Ruling(result, reason, told(decisive), memory, slot, weighed.parts, has_cleared=has_cleared)
 
 
-def broken(memory: Memory, slot: datetime) -> Ruling:
-    """Its trigger raised: it is not judged."""
-    return Ruling(Result.REFUSED, Reason.BROKEN, "It could not be judged: its trigger failed. The log says why.", memory, slot)
+def broken(memory: Memory, slot: datetime, why: str = "Its trigger failed. The log says why.") -> Ruling:
+    """It cannot be judged, and so it never fires."""
+    return Ruling(Result.REFUSED, Reason.BROKEN, f"It could not be judged. {why}", memory, slot)
 
 
 def told(parts: Sequence[Part]) -> str:

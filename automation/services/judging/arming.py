@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Sum
 
 from automation.engine import limits
 from automation.engine.discipline import Discipline
@@ -15,10 +16,13 @@ from automation.services.judging import catalogue
 from config.acts.language import conditions
 from config.acts.language.conditions import Condition
 from config.acts.plugins.triggers import Trigger, triggers
-from config.kernel.flow.errors import InvalidInput
+from config.kernel.flow import clock
+from config.kernel.flow.errors import InvalidInput, capture
 
 # What judging needs; the actions are read when a rule fires, since decrypting them costs more than judging.
 DEFERRED = ("actions", "about")
+# What a rule lacks may come back without any rule being changed: a name, a plug-in. Then it is looked for again.
+AGAIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,12 @@ class Ready:
 class _Kept:
     version: tuple[Any, ...] = ()
     ready: Sequence[Ready] = ()
+    at: datetime | None = None
+
+    def is_current(self, version: tuple[Any, ...], now: datetime) -> bool:
+        """Whether no rule was changed since, and nothing is to be looked for again."""
+        is_whole = not any(one.armed.problem for one in self.ready)
+        return version == self.version and (is_whole or (self.at is not None and timedelta(0) <= now - self.at < AGAIN))
 
 
 _kept = _Kept()
@@ -41,12 +51,13 @@ _kept = _Kept()
 def ready() -> Sequence[Ready]:
     """Every rule that is on or in shadow, by priority and age. Made anew when a rule was changed, by whichever process."""
     rows = Rule.living.filter(mode__in=(Mode.ON, Mode.SHADOW))
-    version = tuple(rows.aggregate(Max("changed_at"), Count("id")).values())
-    if version != _kept.version:
+    # A revision counts however the clock went, and in whichever order two changes were committed.
+    version, now = tuple(rows.aggregate(Max("changed_at"), Count("id"), Sum("revision")).values()), clock.now()
+    if not _kept.is_current(version, now):
         known = catalogue.known()
         found = rows.select_related("owner").defer(*DEFERRED).order_by("-priority", "id")
         _kept.ready = [Ready(rule, arm(rule, known)) for rule in found]
-        _kept.version = version
+        _kept.version, _kept.at = version, now
     return _kept.ready
 
 
@@ -62,11 +73,15 @@ def arm(rule: Rule, known: Mapping[str, Any] | None = None) -> Armed:
     if trigger is None:
         missing = f"The trigger {rule.trigger} is not installed any more."
         return Armed(rule.pk, rule.uid, rule.name, Trigger(), {}, (), discipline, problem=missing)
-    try:
-        found, clear = read_conditions(rule, known)
-        said = ""
-    except InvalidInput as error:
-        found, clear, said = (), None, error.message
+    hears, found, clear, said = tuple[str, ...](), tuple[Condition, ...](), None, ""
+    with capture("rule.unreadable", rule=rule.uid) as caught:
+        hears = tuple(trigger.listens(rule.trigger_params))
+        try:
+            found, clear = read_conditions(rule, known)
+        except InvalidInput as error:
+            said = error.message
+    if caught.error is not None:
+        said = f"The trigger {rule.trigger} cannot read its parameters. Open the rule and save it anew; the log says why."
     return Armed(
         rule.pk,
         rule.uid,
@@ -79,6 +94,7 @@ def arm(rule: Rule, known: Mapping[str, Any] | None = None) -> Armed:
         for_seconds=max([float(rule.for_seconds), *(one.for_seconds for one in found)]),
         debounce_seconds=rule.debounce_seconds,
         subject_path=rule.subject_path,
+        hears=hears,
         problem=said,
     )
 

@@ -18,7 +18,8 @@ from automation.services.judging import arming
 from automation.services.judging.arming import Ready
 from automation.services.judging.sitting import Sitting
 from automation.services.running import pressure
-from config.acts.plugins.triggers import Seen
+from config.acts.language.values import shown
+from config.acts.plugins.triggers import Seen, triggers
 from config.kernel.desk import options
 from config.kernel.flow import clock, events
 from config.kernel.flow.errors import capture
@@ -33,12 +34,12 @@ LATER = timedelta(minutes=1)
 
 def hear(heard: Sequence[Event]) -> None:
     """Judge every rule that listens to these events, in the caller's transaction; an event heard again fires nothing twice."""
-    listening = [(one, one.armed.trigger.listens(one.armed.params)) for one in arming.ready() if not one.armed.problem]
+    listening = [one for one in arming.ready() if one.armed.hears]
     pairs = [
         (event, ready)
         for event in heard
-        for ready, patterns in listening
-        if events.matches(patterns, event.type, origin=events.origin_of(event))
+        for ready in listening
+        if events.matches(ready.armed.hears, event.type, origin=events.origin_of(event))
     ]
     if not pairs:
         return
@@ -90,14 +91,16 @@ def judge_due(now: datetime, limit: int) -> int:
     ready, measured = {one.rule.pk: one for one in arming.ready()} if found else {}, pressure.measured() if found else {}
     for rule, subject in found:
         if rule in ready:
-            with transaction.atomic():
+            with capture("rule.failed", rule=ready[rule].rule.uid) as caught, transaction.atomic():
                 _judge_one(ready[rule], subject, measured, now)
+            if caught.error is not None:
+                _step_aside(RuleState.objects.filter(rule=rule, subject=subject), now)
     return len(found)
 
 
 def due(now: datetime) -> "QuerySet[RuleState]":
-    """What rules remember whose moment has come; rules that are off wait for nothing."""
-    alive = Rule.living.exclude(mode="off")
+    """What rules remember whose moment has come; rules that are off wait for nothing, those whose trigger is gone wait for it."""
+    alive = Rule.living.exclude(mode="off").filter(trigger__in=triggers.all())
     return RuleState.objects.filter(rule__in=alive, due_at__lte=now) | RuleState.objects.filter(rule__in=alive, quiet_at__lte=now)
 
 
@@ -114,7 +117,7 @@ def subject_of(path: str, event: Seen) -> str:
     found: Any = {"event": {"type": event.type, "source": event.source, "subject": event.subject}, "data": event.data}
     for step in path.split(".") if path else []:
         found = found.get(step) if isinstance(found, Mapping) else None
-    return str(found)[:200] if path and isinstance(found, str | int | float) else ""
+    return str(shown(found)) if path and isinstance(found, str | int | float) else ""
 
 
 def seen(event: Event) -> Seen:
@@ -132,7 +135,7 @@ def _unique(found: Iterable[Ready]) -> list[Ready]:
 
 
 def _judge_snapshots(snapshots: Sequence[Snapshot]) -> None:
-    ready = [one for one in arming.ready() if one.armed.trigger.wakes == "sample" and not one.armed.problem]
+    ready = [one for one in arming.ready() if one.armed.trigger.wakes == "sample"]
     if not ready:
         return
     sitting, interval = Sitting(ready, now=clock.now(), subjects=[""]), float(options.get("AUTOMATION_CHECK_INTERVAL"))
@@ -156,6 +159,12 @@ def _judge_one(ready: Ready, subject: str, measured: Mapping[str, Any], now: dat
     if _is_due(sitting.memory(ready.rule, subject).due_at, now):
         _judge_moment(sitting, ready, subject, measured)
     sitting.close()
+
+
+def _step_aside(states: "QuerySet[RuleState]", now: datetime) -> None:
+    """What could not be written is tried again later, so that it does not stand before all others."""
+    states.filter(due_at__lte=now).update(due_at=now + LATER)
+    states.filter(quiet_at__lte=now).update(quiet_at=now + LATER)
 
 
 def _is_due(moment: datetime | None, now: datetime) -> bool:

@@ -80,7 +80,7 @@ def try_event(rule: Rule, event: Event) -> Tried:
     """As if the event came now, its trigger remembering nothing; de-bouncing and discipline left aside."""
     armed, seen = _armed(rule), judgement.seen(event)
     values = judgement.values_of(seen, pressure.measured())
-    patterns = armed.trigger.listens(armed.params)
+    patterns = armed.hears
     if not patterns:
         return try_now(rule, values=values)
     if not events.matches(patterns, event.type, origin=seen.origin):
@@ -213,7 +213,7 @@ def _walk(armed: Armed, tested: Tested) -> Iterator[datetime]:
     machine.begin()
     if armed.trigger.wakes == "sample":
         yield from _samples(machine, since, until)
-    elif armed.trigger.listens(armed.params):
+    elif armed.hears:
         yield from _events(armed, machine, since, until)
     else:
         yield from _hours(machine, since, until)
@@ -235,7 +235,7 @@ def _hours(machine: _Machine, since: datetime, until: datetime) -> Iterator[date
 
 
 def _events(armed: Armed, machine: _Machine, since: datetime, until: datetime) -> Iterator[datetime]:
-    patterns = armed.trigger.listens(armed.params)
+    patterns = armed.hears
     rows = Event.objects.filter(created_at__gte=since, created_at__lt=until, route_note="").order_by("created_at", "id")
     if all(not pattern.endswith("*") for pattern in patterns):
         rows = rows.filter(type__in=list(patterns))

@@ -8,6 +8,7 @@ from automation.enums import Mode
 from automation.models import Rule
 from config.acts.plugins.actions import actions
 from config.acts.plugins.triggers import triggers
+from config.kernel.flow.errors import capture
 
 
 def findings(rule: Rule) -> list[Finding]:
@@ -18,19 +19,21 @@ def findings(rule: Rule) -> list[Finding]:
 
 
 def describe(rule: Rule) -> Fed:
-    """What matters of it here; a plug-in that is gone counts for nothing."""
-    trigger = triggers.all().get(rule.trigger)
+    """What matters of it here; a plug-in that is gone, or that cannot read what is stored, counts for nothing."""
+    trigger, hears = triggers.all().get(rule.trigger), list[str]()
     emits: list[str] = ["alert.requested", "alert.cleared"] if rule.severity else []
     works_on: dict[str, str] = {}
+    with capture("feeding.trigger_failed", rule=rule.uid):
+        hears += trigger.listens(rule.trigger_params) if trigger else ()
     for step in rule.steps:
         action = actions.all().get(step["action"])
         if action is None:
             continue
-        emits += action.emits(step["params"])
-        if target := _target(step):
-            works_on[target] = action.summary(step["params"])
-    hears = tuple(trigger.listens(rule.trigger_params)) if trigger else ()
-    return Fed(rule.uid, rule.name, hears, tuple(emits), works_on)
+        with capture("feeding.action_failed", rule=rule.uid, action=step["action"]):
+            emits += action.emits(step["params"])
+            if target := _target(step):
+                works_on[target] = action.summary(step["params"])
+    return Fed(rule.uid, rule.name, tuple(hears), tuple(emits), works_on)
 
 
 def _target(step: Mapping[str, object]) -> str:

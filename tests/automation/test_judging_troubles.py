@@ -1,0 +1,163 @@
+"""What may go wrong around judging: names that are gone, plug-ins that raise, rules edited while something waits."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from automation.models import Execution, Rule, RuleState, Verdict
+from automation.services import rules
+from automation.services.judging import arming, judgement
+from config.acts.plugins.triggers import Trigger, triggers
+from config.kernel.flow import clock, events, jobs
+from config.kernel.language.facts import Fact
+from config.kernel.models import Event
+from config.kernel.plugins.samplers import Sampler, samplers
+from config.kernel.series import known
+from tests.support.rules import make_rule, sample
+
+pytestmark = pytest.mark.django_db
+BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _begin_anew():
+    arming.forget()
+    yield
+    arming.forget()
+
+
+def publish(status="degraded", **data):
+    """One event, routed."""
+    event = events.publish("system.status", data={"status": status, "component": "database", "details": {}, **data})
+    jobs.work("kernel.route")
+    return event
+
+
+class Passing(Sampler):
+    """A third party's names, which are gone when it is."""
+
+    title = "Passing"
+
+    def facts(self) -> Sequence[Fact]:
+        return (Fact("passing_load"),)
+
+
+def orphan(**fields):
+    """A rule whose condition names what nobody measures any more."""
+    with samplers.swapped("tests.passing", Passing()):
+        known.forget()
+        rule = make_rule(condition="passing_load > 5", **fields)
+    known.forget()
+    arming.forget()
+    return rule
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"trigger": "automation.schedule", "trigger_params": {"every_seconds": 60}},
+        {"trigger": "automation.absence", "trigger_params": {"events": ["system.status"], "within_seconds": 60}},
+    ],
+)
+def test_a_rule_that_cannot_be_judged_any_more_is_refused_by_the_clock_and_never_fires(fields):
+    with time_machine.travel(BEGIN, tick=False):
+        orphan(**fields)
+    with time_machine.travel(BEGIN + timedelta(seconds=61), tick=False):
+        judgement.judge_due(clock.now(), 10)
+    assert not Execution.objects.filter(key__isnull=False).exists()
+    verdict = Verdict.objects.get()
+    assert (verdict.result, verdict.reason) == ("refused", "broken")
+    assert "passing_load is not a known name" in verdict.text
+
+
+def test_a_rule_that_cannot_be_judged_any_more_says_so_on_events_and_samples_too():
+    orphan(name="by event")
+    orphan(name="by sample", trigger="automation.threshold", trigger_params={})
+    publish()
+    for at in (BEGIN, BEGIN + timedelta(seconds=30)):
+        sample(at, cpu_usage=1)
+        judgement.judge_samples()
+    assert set(Verdict.objects.values_list("rule__name", "reason")) == {("by event", "broken"), ("by sample", "broken")}
+
+
+def test_a_name_that_comes_back_is_judged_again_although_no_rule_was_changed():
+    orphan()
+    publish()
+    with samplers.swapped("tests.passing", Passing()):
+        known.forget()
+        with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
+            sample(clock.now(), passing_load=6)
+            publish()
+    assert Execution.objects.filter(status="pending").count() == 1
+
+
+class Broken(Trigger):
+    """A third party's newer version, which wants a parameter that older rules have not."""
+
+    source = "event"
+
+    def listens(self, params):
+        return params["names"] if params else ["system.status"]
+
+    def condition(self, params):
+        return params["limit"] if params else ""
+
+
+def test_a_trigger_that_cannot_read_its_parameters_any_more_stops_no_other_rule():
+    with triggers.swapped("tests.broken", Broken()):
+        rule = make_rule("broken", trigger="tests.broken")
+        Rule.objects.filter(pk=rule.pk).update(trigger_params={"old": 1})
+        make_rule("sound")
+        publish()
+    assert Execution.objects.get(status="pending").name == "sound"
+    assert "trigger" in arming.arm(Rule.objects.get(pk=rule.pk)).problem
+
+
+def test_a_rule_whose_trigger_is_gone_waits_for_it_and_holds_up_nobody():
+    with triggers.swapped("tests.clock", Broken()):
+        gone = make_rule("gone", trigger="tests.clock")
+        RuleState.objects.create(rule=gone, due_at=BEGIN)
+    arming.forget()
+    with time_machine.travel(BEGIN - timedelta(seconds=50), tick=False):
+        make_rule("sound", trigger="automation.schedule", trigger_params={"every_seconds": 60})
+    with time_machine.travel(BEGIN + timedelta(seconds=1), tick=False):
+        assert judgement.judge_due(clock.now(), 1) == 1
+        assert not judgement.due(clock.now()).exists()
+    assert RuleState.objects.get(rule=gone).due_at == BEGIN
+    assert Execution.objects.get().name == "sound"
+
+
+def test_an_edit_is_noticed_although_the_clock_went_back():
+    rule = make_rule("older", condition="data.load > 5")
+    make_rule("newer", trigger_params={"events": ["error.occurred"]})
+    publish(load=3)
+    with time_machine.travel(clock.now() - timedelta(hours=1), tick=False):
+        rules.update(rule, condition="data.load > 1")
+    publish(load=3)
+    assert Execution.objects.get().rule == rule
+
+
+def test_a_moment_that_cannot_be_stored_steps_aside():
+    """Its execution is there already, as after a clock that went back."""
+    with time_machine.travel(BEGIN, tick=False):
+        twice = make_rule("twice", trigger="automation.schedule", trigger_params={"every_seconds": 60}, concurrency="parallel")
+        make_rule("sound", trigger="automation.schedule", trigger_params={"every_seconds": 61}, concurrency="parallel")
+    with time_machine.travel(BEGIN + timedelta(seconds=60), tick=False):
+        judgement.judge_due(clock.now(), 10)
+        assert Execution.objects.filter(rule=twice).count() == 1
+    RuleState.objects.filter(rule=twice).update(state={"after": clock.text(BEGIN)}, due_at=BEGIN + timedelta(seconds=60))
+    Execution.objects.exclude(rule=twice).delete()
+    RuleState.objects.exclude(rule=twice).update(due_at=BEGIN + timedelta(seconds=61), state={"after": clock.text(BEGIN)})
+    with time_machine.travel(BEGIN + timedelta(seconds=70), tick=False):
+        judgement.judge_due(clock.now(), 10)
+        assert not judgement.due(clock.now()).exists()
+    assert Execution.objects.filter(rule__name="sound").exists()
+
+
+def test_a_subject_that_cannot_be_stored_is_cleaned():
+    make_rule(subject_path="data.who")
+    publish(who="a\0b")
+    assert Execution.objects.get().subject == "a?b"
+    assert Event.objects.filter(route_failures__isnull=False).count() == 0
