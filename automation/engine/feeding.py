@@ -31,23 +31,23 @@ ALWAYS = ("execution.completed", "execution.failed")
 
 
 def loops(rule: Fed, others: Iterable[Fed]) -> list[Finding]:
-    """The ways on which `rule` may wake itself: rule → action → event → rule … → rule."""
-    known = {one.uid: one for one in others} | {rule.uid: rule}
-    found: list[Finding] = []
-    _walk(rule, rule, (rule,), known, found)
-    return found
+    """The shortest way on which `rule` may wake itself: rule → action → event → rule … → rule."""
+    ways: list[tuple[Fed, ...]] = [(rule,)]
+    left = [one for one in others if one.uid != rule.uid]
+    for way in ways:  # grows: each rule is reached once, by its shortest way
+        names = (*way[-1].emits, *ALWAYS)
+        if name := _heard(rule, names):
+            steps = " → ".join([*(f"{one.name!r}" for one in way), name, f"{rule.name!r}"])
+            return [Finding("loop", f"It would wake itself: {steps}.", tuple(one.uid for one in way))]
+        reached = [one for one in left if _heard(one, names)]
+        left = [one for one in left if one not in reached]
+        ways += [(*way, one) for one in reached]
+    return []
 
 
-def _walk(start: Fed, at: Fed, way: tuple[Fed, ...], known: Mapping[str, Fed], found: list[Finding]) -> None:
-    for name in (*at.emits, *ALWAYS):
-        for heard in known.values():
-            if not matches(heard.hears, name, origin="program") or found:
-                continue
-            if heard.uid == start.uid:
-                steps = " → ".join([*(f"{one.name!r}" for one in way), name, f"{start.name!r}"])
-                found.append(Finding("loop", f"It would wake itself: {steps}.", tuple(one.uid for one in way)))
-            elif heard not in way and len(way) < 8:
-                _walk(start, heard, (*way, heard), known, found)
+def _heard(rule: Fed, names: Iterable[str]) -> str:
+    """The first of the names that the rule hears, or nothing."""
+    return next((name for name in names if matches(rule.hears, name, origin="program")), "")
 
 
 def conflicts(rule: Fed, others: Iterable[Fed]) -> list[Finding]:

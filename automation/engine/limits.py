@@ -1,8 +1,11 @@
 """A rule's further limits, `{"min_queue_age_minutes": 10}`, as conditions. Pure; used when a rule is saved and when it is judged."""
 
 import difflib
+import math
 from collections.abc import Container, Mapping
 from typing import Any
+
+from config.acts.language import tree
 
 # The requirement's own word → the name it limits, and what its number must be multiplied by.
 SPELT = {"min_queue_age_minutes": ("oldest_age", ">=", 60.0), "max_queue_age_minutes": ("oldest_age", "<=", 60.0)}
@@ -14,15 +17,30 @@ def sources(limits: Mapping[str, Any], *, queue: str, known: Container[str], nam
     return [_source(key, value, queue, known, names) for key, value in limits.items()]
 
 
+def written(value: float) -> str:
+    """A number in the language of conditions, to its last digit."""
+    return repr(value).removesuffix(".0")
+
+
+def of_queue(queue: str, name: str) -> str:
+    """The name of what is measured of a queue."""
+    return named(f"queues.{queue}.{name}")
+
+
+def named(name: str) -> str:
+    """The name of a series in the language of conditions, whatever signs stand in it: `queues['night-run'].depth`."""
+    return name if "[" in name else tree.dotted(tuple(name.split(".")))
+
+
 def _source(key: str, value: Any, queue: str, known: Container[str], names: list[str]) -> str:
     if key in SPELT:
         name, operator, factor = SPELT[key]
-        return f"queues.{queue}.{name} {operator} {_number(key, value) * factor:g}"
+        return f"{of_queue(queue, name)} {operator} {written(_number(key, value) * factor)}"
     for start, operator in BOUNDS.items():
         if key.startswith(start) and key.removeprefix(start) in known:
-            return f"{key.removeprefix(start)} {operator} {_number(key, value):g}"
+            return f"{named(key.removeprefix(start))} {operator} {written(_number(key, value))}"
     if key in known:
-        return f"{key} == {_literal(key, value)}"
+        return f"{named(key)} == {_literal(key, value)}"
     spelt = [*SPELT, *(f"{start}{name}" for start in BOUNDS for name in names), *names]
     near = difflib.get_close_matches(key, spelt, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -30,16 +48,20 @@ def _source(key: str, value: Any, queue: str, known: Container[str], names: list
 
 
 def _number(key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{key} must be a number, not {value!r}.")
-    return float(value)
+    try:
+        found = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise ValueError(f"{key} must be a number, not {str(value)[:40]!r}.")
+    return found
 
 
 def _literal(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return f"{value:g}"
+        return str(value) if isinstance(value, int) else written(_number(key, value))
     if isinstance(value, str):
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return tree.quoted(value)
     raise ValueError(f"{key} must be a number, a text, true or false, not {value!r}.")

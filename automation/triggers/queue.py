@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from automation.engine.limits import of_queue
 from config.acts.plugins.triggers import Trigger, triggers
 
 
@@ -29,7 +30,7 @@ class QueueDepth(Trigger):
         return f"while more than {params['queue_threshold']} wait in {params.get('queue') or 'default'}"
 
     def condition(self, params: Mapping[str, Any]) -> str:
-        return f"queues.{params.get('queue') or 'default'}.depth > {params['queue_threshold']}"
+        return f"{of_queue(params.get('queue') or 'default', 'depth')} > {params['queue_threshold']}"
 
 
 triggers.register("automation.queue", QueueDepth(), module=__name__)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from automation.engine.limits import named, written
 from config.acts.plugins.triggers import Trigger, triggers
 
 # Parameter → the name that must lie above it.
@@ -49,9 +50,9 @@ class PastLimit(Trigger):
         return f"when {self.condition(params)}" if self.condition(params) else "when the condition holds"
 
     def condition(self, params: Mapping[str, Any]) -> str:
-        tests = [f"{name} > {params[key]:g}" for key, name in LIMITS.items() if params.get(key) is not None]
+        tests = [f"{name} > {written(params[key])}" for key, name in LIMITS.items() if params.get(key) is not None]
         if params.get("metric"):
-            tests.append(f"{params['metric']} {params.get('operator') or '>'} {params['value']:g}")
+            tests.append(f"{named(params['metric'])} {params.get('operator') or '>'} {written(params['value'])}")
         return (" AND " if params.get("match") == "all" else " OR ").join(tests)
 
 

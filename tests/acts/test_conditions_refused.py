@@ -52,6 +52,7 @@ pytestmark = pytest.mark.pure
         ("cpu_usage > AND is_peak", 13, "a name, a number or a quoted text is missing here."),
         ("cpu_usage > 1e999", 13, "the number is too large."),
         ("data.id == 9223372036854775808", 12, "the number is too large."),
+        (f"data.id == 1{'0' * 400}", 12, "the number is too large."),
         ("(cpu_usage > 3) == true", 2, "a comparison, AND, OR or NOT cannot stand inside a comparison or a sum."),
         ("(is_peak AND is_peak) + 1 > 2", 2, "a comparison, AND, OR or NOT cannot stand inside a comparison or a sum."),
         ("1 == 1", 1, "no name stands in this part, so it would always say the same."),

@@ -2,7 +2,7 @@
 Called by `rules` alone."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from django.core.exceptions import ValidationError
@@ -12,6 +12,7 @@ from automation.models import Rule
 from automation.services.judging import arming
 from automation.services.running import orders
 from automation.services.saving import feeding, hiding
+from config.acts.language.conditions import Condition
 from config.acts.plugins.actions import actions
 from config.acts.plugins.triggers import triggers
 from config.acts.running import forms, invocations
@@ -32,7 +33,7 @@ def check(rule: Rule) -> None:
     hiding.ensure_open(rule.steps)
     if not rule.actions and not rule.severity:
         _refuse("actions", "A rule needs at least one action, or a severity: then it raises an alert.")
-    arming.read_conditions(rule)
+    _only_with_samples(rule, arming.read_conditions(rule)[0])
     _pace(rule)
     _time(rule)
     if lacks := orders.lacking(rule):
@@ -69,6 +70,17 @@ def _trigger(rule: Rule) -> None:
         _refuse("debounce_seconds", "Only rules that wake by events can be de-bounced; use for_seconds.")
     if trigger.wakes == "sample" and not (trigger.condition(rule.trigger_params) or rule.condition.strip() or rule.conditions):
         _refuse("condition", "Nothing says when it fires: give the trigger a limit, or write a condition.")
+
+
+def _only_with_samples(rule: Rule, found: Sequence[Condition]) -> None:
+    """How long something holds, and that it holds no more, is told by samples: elsewhere nobody would look."""
+    if triggers.get(rule.trigger).wakes == "sample":
+        return
+    if rule.for_seconds or any(one.for_seconds for one in found):
+        field = "for_seconds" if rule.for_seconds else "condition"
+        _refuse(field, "How long it must have held is told by samples only: use the trigger automation.threshold, or leave it out.")
+    if rule.clear_condition.strip():
+        _refuse("clear_condition", "Only a rule judged with each sample clears: use the trigger automation.threshold, or leave it out.")
 
 
 def _action(index: int, step: Any) -> dict[str, Any]:

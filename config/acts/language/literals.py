@@ -22,7 +22,7 @@ def number(source: str, token: Token, *, minus: Token | None = None) -> Literal:
         raise problem(source, token.start, f"“{unit}” is no unit. Known are {', '.join(UNITS)}")
     kind, by = UNITS.get(unit, (None, 1))
     value = int(digits) if digits.isdecimal() and not unit else float(digits) * by
-    if not math.isfinite(value) or (isinstance(value, int) and value >= _LARGEST):
+    if value >= _LARGEST if isinstance(value, int) else not math.isfinite(value):
         raise problem(source, token.start, "the number is too large")
     start, sign = (minus.start, "-") if minus else (token.start, "")
     return Literal(start, token.end, -value if minus else value, sign + digits + unit, kind)
