@@ -52,6 +52,13 @@ def decide(rule: Discipline, standing: Standing, now: datetime) -> Decision:
     return Decision(Result.FIRED, Reason.MET, "It fired.")
 
 
+def most_at_once(concurrency: str, max_parallel: int) -> int | None:
+    """How many executions of a rule may run at once; None where the later takes the place of the earlier."""
+    if concurrency == Concurrency.RESTART:
+        return None
+    return max_parallel if concurrency == Concurrency.PARALLEL else 1
+
+
 def _held(rule: Discipline, standing: Standing, now: datetime) -> Decision | None:
     if not standing.is_running:
         return Decision(Result.HELD, Reason.STOPPED, "Automation is stopped; start it to let rules act.")

@@ -1,6 +1,7 @@
 """Executions from their start to their end: one action after the other, so many at once over all workers, within their time.
 Called by the duty `automation.advance`, by doors that cancel or look, and by the façade."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Avg, Count, F, Q, QuerySet
 
+from automation.engine.discipline import most_at_once
 from automation.enums import JUDGED, OPEN, ExecutionStatus, Reason
 from automation.models import Cursor, Execution, Rule, Verdict
 from automation.services.running import orders, pressure
@@ -58,7 +60,9 @@ def advance(now: datetime, limit: int) -> int:
         calls = {row.uid: row for row in Invocation.objects.filter(uid__in=[one.current for one in running if one.current])}
         moved = [one for one in running if _look(one, calls.get(one.current), now)]
         started = _startable(now, limit)
-        Execution.objects.filter(pk__in=[one.pk for one in started]).update(status=Status.RUNNING, started_at=now, held_until=None)
+        Execution.objects.filter(pk__in=[one.pk for one in started], status=Status.PENDING).update(
+            status=Status.RUNNING, started_at=now, held_until=None
+        )
         _step_all([one for one in (*moved, *started) if one.status == Status.RUNNING], now)
         return len(moved) + len(started)
 
@@ -76,6 +80,8 @@ def cancel(execution: Execution, *, reason: str = "") -> bool:
     """Stop it: what has not begun never does, what runs is stopped. False when it has ended already."""
     if not transitions.move(execution, to=Status.CANCELLED, ended_at=clock.now(), error_code="cancelled", error_message=reason):
         return False
+    # What it waits for by now, not when it was read.
+    execution.refresh_from_db(fields=["current"])
     if execution.current:
         call = Invocation.objects.filter(uid=execution.current).first()
         if call is not None:
@@ -172,8 +178,8 @@ def _look(execution: Execution, call: Invocation | None, now: datetime) -> bool:
             Execution.objects.filter(pk=execution.pk).update(deadline_at=kept + WAITING_SLACK)
         return False
     if execution.deadline_at is not None and execution.deadline_at <= now:
-        invocations.cancel(call, reason="The time of the whole execution was up.")
         _end(execution, Status.TIMEOUT, now, code="timeout", message=f"It took longer than {execution.timeout_seconds} s.")
+        invocations.cancel(call, reason="The time of the whole execution was up.")
         return True
     return False
 
@@ -201,7 +207,12 @@ def _status_after(call: Invocation) -> str:
 def _step_all(moving: Sequence[Execution], now: datetime) -> None:
     """Have the next action of each called, all in a few statements; what has none left ends."""
     wanted: list[tuple[Execution, Wanted]] = []
+    # Locked, and without what somebody cancelled since it was read.
+    alive = Execution.objects.select_for_update().filter(pk__in=[one.pk for one in moving], status=Status.RUNNING).order_by("pk")
+    keys = set(alive.values_list("pk", flat=True)) if moving else set()
     for execution in moving:
+        if execution.pk not in keys:
+            continue
         steps = execution.actions or []
         if execution.position < len(steps):
             with _about(execution, now):
@@ -269,16 +280,19 @@ def _startable(now: datetime, limit: int) -> list[Execution]:
     room = min(_room(), limit)
     if room <= 0:
         return []
-    candidates = list(_with_rule(_pending(now)).order_by("-priority", "id")[: room * 4])
-    busy, load, found = _running_by_rule(candidates), pressure.look(), list[Execution]()
-    for execution in candidates:
+    busy = _running_by_rule()
+    # A long line of a rule that has no place must not stand before the others.
+    full = [rule for rule, most, running in busy if most is not None and running >= most]
+    waiting = _with_rule(_pending(now).exclude(rule__in=full, actor="")).order_by("-priority", "id")
+    counts, load, found = Counter({rule: running for rule, _, running in busy}), pressure.look(), list[Execution]()
+    for execution in waiting[: room * 4]:
         if len(found) >= room:
             break
-        if not _may_start(execution, busy) or pressure.postpone(execution, load, now):
+        if not _may_start(execution, counts) or pressure.postpone(execution, load, now):
             continue
         execution.status, execution.started_at = Status.RUNNING, now
         execution.deadline_at = now + timedelta(seconds=execution.timeout_seconds)
-        busy[execution.rule_id or 0] = busy.get(execution.rule_id or 0, 0) + 1
+        counts[execution.rule_id or 0] += 1
         found.append(execution)
     return found
 
@@ -294,25 +308,25 @@ def _with_rule(rows: "QuerySet[Execution]") -> "QuerySet[Execution]":
     return rows.select_related("rule", "event").defer("rule__actions", "rule__about", "event__body")
 
 
-def _running_by_rule(candidates: Sequence[Execution]) -> dict[int, int]:
-    rules = [one.rule_id for one in candidates if one.rule_id]
-    rows = Execution.objects.filter(rule__in=rules, status=Status.RUNNING).order_by().values_list("rule").annotate(Count("id"))
-    return dict(rows)
+def _running_by_rule() -> list[tuple[int, int | None, int]]:
+    """Each rule of which something runs, how many at once may, and how many do."""
+    rows = Execution.objects.filter(rule__isnull=False, status=Status.RUNNING).order_by()
+    counted = rows.values_list("rule", "rule__concurrency", "rule__max_parallel").annotate(Count("id"))
+    return [(rule, most_at_once(concurrency, parallel), count) for rule, concurrency, parallel, count in counted]
 
 
-def _may_start(execution: Execution, busy: Mapping[int, int]) -> bool:
-    """By the rule's concurrency; `restart` cancels what still runs."""
+def _may_start(execution: Execution, running: Mapping[int, int]) -> bool:
+    """By the rule's concurrency; the latest of a rule that restarts takes the place of all before it."""
     rule = execution.rule
-    running = busy.get(rule.pk, 0) if rule else 0
-    if rule is None or execution.actor or not running:
+    if rule is None or execution.actor:
         return True
-    if rule.concurrency == "parallel":
-        return running < rule.max_parallel
-    if rule.concurrency == "restart":
-        for earlier in Execution.objects.filter(rule=rule, status__in=OPEN, pk__lt=execution.pk):
-            cancel(earlier, reason=f"The rule fired again: {execution.uid} takes its place.")
-        return True
-    return False
+    most = most_at_once(rule.concurrency, rule.max_parallel)
+    if most is not None:
+        return running.get(rule.pk, 0) < most
+    latest = Execution.objects.filter(rule=rule, status__in=OPEN, actor="").order_by("pk").last() or execution
+    for earlier in Execution.objects.filter(rule=rule, status__in=OPEN, pk__lt=latest.pk):
+        cancel(earlier, reason=f"The rule fired again: {latest.uid} takes its place.")
+    return bool(latest == execution)
 
 
 def _end(execution: Execution, status: str, now: datetime, *, code: str = "", message: str = "") -> None:

@@ -288,3 +288,56 @@ def test_ten_are_started_with_few_statements_more_than_one(django_assert_max_num
     with django_assert_max_num_queries(10 + 10 * 8):
         executions.advance(clock.now(), 100)
     assert Execution.objects.filter(status="running").count() == 10
+
+
+def test_of_several_that_wait_only_the_last_of_a_restarting_rule_runs():
+    make_rule(concurrency="restart")
+    for _ in range(3):
+        fire()
+    jobs.work("automation.advance")
+    assert list(Execution.objects.order_by("id").values_list("status", flat=True)) == ["cancelled", "cancelled", "running"]
+    assert Invocation.objects.count() == 1
+
+
+def test_a_long_line_of_one_rule_holds_up_no_other():
+    options.set("AUTOMATION_MAX_CONCURRENT", 2)
+    make_rule("slow", concurrency="queue", priority=3)
+    for _ in range(12):
+        fire()
+    make_rule("other", priority=1, trigger_params={"events": ["error.occurred"]})
+    events.publish("error.occurred", data={"error_type": "ValueError", "message": "x", "context": {}})
+    jobs.work("kernel.route")
+    jobs.work("automation.advance")
+    assert set(Execution.objects.filter(status="running").values_list("name", flat=True)) == {"slow", "other"}
+
+
+def test_cancelling_stops_the_action_that_runs_by_then():
+    make_rule(actions=[NOOP, NOOP])
+    fire()
+    jobs.work("automation.advance")
+    seen_before = Execution.objects.get()
+    work_off()
+    jobs.work("automation.advance")
+    assert executions.cancel(seen_before)
+    assert list(Invocation.objects.order_by("id").values_list("status", flat=True)) == ["completed", "cancelled"]
+
+
+@pytest.mark.parametrize("status", ["pending", "running"])
+def test_what_is_cancelled_in_the_middle_of_a_turn_stays_cancelled(monkeypatch, status):
+    """As on SQLite, where no row is locked: somebody cancels between the look and the step."""
+    make_rule(actions=[NOOP, NOOP])
+    fire()
+    if status == "running":
+        jobs.work("automation.advance")
+        work_off()
+    look = executions.pressure.look if status == "pending" else executions._look
+
+    def cancelling(*args):
+        executions.cancel(Execution.objects.get())
+        return look(*args)
+
+    name = "pressure.look" if status == "pending" else "_look"
+    monkeypatch.setattr(f"automation.services.executions.{name}", cancelling)
+    executions.advance(clock.now(), 10)
+    assert Execution.objects.get().status == "cancelled"
+    assert not Invocation.objects.filter(status__in=Invocation.OPEN).exists()
