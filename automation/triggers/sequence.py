@@ -1,15 +1,16 @@
 """`automation.sequence`: certain events one after another, within a time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django import forms
-from django.utils.dateparse import parse_datetime
 
 from config.acts.plugins.triggers import Seen, Trigger, Waking, triggers
 from config.acts.running.forms import Words
 from config.kernel.flow import clock, events
+
+Way = list[list[str]]
 
 
 class SequenceForm(forms.Form):
@@ -26,7 +27,7 @@ class SequenceForm(forms.Form):
 
 
 class InOrder(Trigger):
-    """The trigger. Its state is when each event of a sequence that has begun was seen; the newest beginning counts."""
+    """The trigger. Its state is, for the first one, two, three … of the names, the way through them that began last: events and times."""
 
     title = "When things happen in an order"
     about = "All of these events, in this order, within a time; others may come in between. With a subject path, each subject by itself."
@@ -41,30 +42,23 @@ class InOrder(Trigger):
         return sorted(set(params["events"]))
 
     def hear(self, params: Mapping[str, Any], state: Mapping[str, Any], event: Seen) -> Waking:
-        names, seen = params["events"], list(state.get("seen", []))
-        if any(uid == event.uid for uid, _ in seen):
-            return Waking(reason="This event counted already.", state=state)
-        earliest = event.at - timedelta(seconds=params["within_seconds"])
-        seen = _still_in_time(names, seen, earliest)
-        if not events.matches([names[len(seen)]], event.type, origin=event.origin):
-            return Waking(reason=f"{len(seen)} of {len(names)} events came; next is {names[len(seen)]}.", state={"seen": seen})
-        seen.append([event.uid, clock.text(event.at)])
-        if len(seen) < len(names):
-            return Waking(reason=f"{len(seen)} of {len(names)} events came.", state={"seen": seen})
-        return Waking(slots=[event.at], state={"seen": []}, facts={"sequence": [uid for uid, _ in seen]})
-
-
-def _still_in_time(names: Sequence[str], seen: list[Any], earliest: datetime) -> list[Any]:
-    """What is left when the first is too old: a sequence of equal events slides on, any other begins anew."""
-    if not seen or _moment(seen[0]) >= earliest:
-        return seen
-    return [one for one in seen if _moment(one) >= earliest] if len(set(names)) == 1 else []
-
-
-def _moment(one: Any) -> datetime:
-    found = parse_datetime(one[1])
-    assert found is not None  # written by ourselves
-    return found
+        names, at = params["events"], clock.text(event.at)
+        ways: list[Way] = list(state.get("ways", [[]] * len(names)))
+        if at < state.get("after", "") or any(uid == event.uid for way in ways for uid, _ in way):
+            return Waking(reason="This event counted already, or is older than the sequence that came last.", state=state)
+        earliest = clock.text(event.at - timedelta(seconds=params["within_seconds"]))
+        ways = [way if way and way[0][1] >= earliest else [] for way in ways]
+        for place in reversed(range(len(names))):
+            before = ways[place - 1] if place else []
+            way, known = [*before, [event.uid, at]], ways[place]
+            is_next = len(before) == place and all(then <= at for _, then in before[-1:])
+            is_newer = not known or known[0][1] <= way[0][1]
+            if is_next and is_newer and events.matches([names[place]], event.type, origin=event.origin):
+                ways[place] = way
+        if ways[-1]:
+            return Waking(slots=[event.at], state={"after": at}, facts={"sequence": [uid for uid, _ in ways[-1]]})
+        come = max(map(len, ways))
+        return Waking(reason=f"{come} of {len(names)} events came; next is {names[come]}.", state={**state, "ways": ways})
 
 
 triggers.register("automation.sequence", InOrder(), module=__name__)
