@@ -31,6 +31,11 @@ def step(hold: Hold, *, at: datetime, truth: bool | None, interval_seconds: floa
     return Hold(seen_at=at, was_true=True, held_seconds=before + gained, is_active=hold.is_active)
 
 
+def is_of_now(at: datetime, now: datetime, *, interval_seconds: float) -> bool:
+    """Whether what was measured at `at` still says something of `now`."""
+    return (now - at).total_seconds() <= max(FORGET_SECONDS, interval_seconds * GAP_INTERVALS)
+
+
 def is_ripe(hold: Hold, *, for_seconds: float) -> bool:
     """Whether it holds now, and has for long enough."""
     return hold.was_true and hold.held_seconds >= for_seconds

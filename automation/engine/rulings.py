@@ -88,6 +88,14 @@ class Truth:
         return False if self.truth is None and True not in known and False in known else self.truth
 
 
+def begin(armed: Armed, now: datetime) -> Memory:
+    """What it remembers first, once it is switched on. Judged subject by subject it begins with the first event of each."""
+    if armed.subject_path and armed.hears:
+        return Memory()
+    waking = armed.trigger.begin(armed.params, now)
+    return Memory(state=waking.state, due_at=waking.due_at)
+
+
 def weigh(armed: Armed, values: Mapping[str, Any]) -> Truth:
     """Whether all conditions hold: one that is false decides, otherwise one that is unknown does."""
     judged = [conditions.evaluate(one, values) for one in armed.conditions]

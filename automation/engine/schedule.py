@@ -4,6 +4,7 @@ As in Debian's cron: with both day fields restricted, either may match; a time t
 time that the autumn change repeats runs once. A schedule whose minutes or hours begin with `*` follows real time instead.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -76,7 +77,8 @@ def due(
     """The times after `after` that are to run now. Later than `grace_seconds` is missed: then `catch_up` (all, last, none) decides,
     and only for what is not older than `window_seconds`."""
     earliest = max(after, now - timedelta(seconds=max(window_seconds, grace_seconds)))
-    times = list(schedule.between(earliest, now, most=10_000))
+    # The newest of them: what is older than so many is not made up for one by one.
+    times = list(deque(schedule.between(earliest, now, most=1_000_000), maxlen=10_000))
     on_time = [moment for moment in times if (now - moment).total_seconds() <= grace_seconds]
     missed = times[: len(times) - len(on_time)]
     if catch_up == "all":

@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Min, QuerySet
 
+from automation.engine import rulings
 from automation.enums import ExecutionStatus, Mode
 from automation.models import Execution, Rule, RuleState
-from automation.services.judging import arming
+from automation.services.judging import alerts, arming
 from automation.services.saving import beats, checking, feeding, hiding
-from config.acts.plugins.triggers import triggers
 from config.acts.running import invocations
 from config.kernel.desk import options
 from config.kernel.flow import clock, context, events
@@ -81,8 +81,7 @@ def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
             row.save()
     except IntegrityError:
         raise Conflict(f"There is a rule {row.name!r} already. Choose another name.") from None
-    if set(changed) & set(ANEW) or (before["mode"] == Mode.OFF != row.mode):
-        _begin_anew(row)
+    _remember_less(row, before, changed)
     _after(row, "rule.changed", changed=changed)
     return row  # type: ignore[no-any-return]
 
@@ -111,10 +110,11 @@ def set_mode(rule: Rule, mode: str, *, editor: User | None = None) -> Rule:
 def delete(rule: Rule) -> bool:
     """Gone from everywhere but history; what waits to be run is cancelled. False if it was gone."""
     _ensure_free(rule)
-    now = clock.now()
+    now, was_on = clock.now(), rule.mode == Mode.ON
     if not Rule.living.filter(pk=rule.pk).update(deleted_at=now, mode=Mode.OFF, changed_at=now):
         return False
     rule.deleted_at, rule.mode, rule.changed_at = now, Mode.OFF, now
+    alerts.withdraw(rule, severity=rule.severity if was_on else "", why="The rule was deleted.")
     RuleState.objects.filter(rule=rule).delete()
     waiting = Execution.objects.filter(rule=rule, status=ExecutionStatus.PENDING)
     waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code="rule_deleted", error_message="The rule was deleted.")
@@ -186,14 +186,26 @@ def _ensure_free(rule: Rule) -> None:
         raise Conflict(f"The rule {rule.name!r} is kept by {rule.managed_by}; change it there.")
 
 
+def _remember_less(rule: Rule, before: Mapping[str, Any], changed: Sequence[str]) -> None:
+    """Forget what a change made worthless; an alert nobody watches any more is over."""
+    is_anew = bool(set(changed) & set(ANEW)) or before["mode"] == Mode.OFF != rule.mode
+    if before["mode"] == Mode.ON and (is_anew or rule.mode != Mode.ON or not rule.severity):
+        alerts.withdraw(rule, severity=before["severity"], why="The rule was changed or switched off.")
+    if is_anew:
+        _begin_anew(rule)
+    elif before["mode"] == Mode.SHADOW and rule.mode == Mode.ON:
+        # It fired in shadow only, which holds nothing back in earnest.
+        RuleState.objects.filter(rule=rule).update(is_active=False, fired_at=None)
+
+
 def _begin_anew(rule: Rule) -> None:
     """Forget what it remembered, and ask its trigger when it wants to wake first."""
     RuleState.objects.filter(rule=rule).delete()
     if rule.mode == Mode.OFF:
         return
-    waking = triggers.get(rule.trigger).begin(rule.trigger_params, clock.now())
-    if waking.due_at is not None or waking.state:
-        RuleState.objects.create(rule=rule, state=dict(waking.state), due_at=waking.due_at)
+    first = rulings.begin(arming.arm(rule), clock.now())
+    if first.due_at is not None or first.state:
+        RuleState.objects.create(rule=rule, state=dict(first.state), due_at=first.due_at)
 
 
 def _after(rule: Rule, action: str, **detail: Any) -> None:

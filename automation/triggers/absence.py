@@ -22,7 +22,10 @@ class NothingCame(Trigger):
     """The trigger. It fires once, and again only after an event has come."""
 
     title = "When something does not happen"
-    about = "Waits for an event of these types, from the moment the rule is switched on and after each one that comes."
+    about = (
+        "Waits for an event of these types, from the moment the rule is switched on and after each one that comes. "
+        "With a subject path, for each subject from its first event on."
+    )
     source = "absence"
     wakes = "clock"
     Parameters = AbsenceForm

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from automation.models import Execution, Rule, RuleState, Verdict
-from automation.services import rules
+from automation.services import executions, rules
 from automation.services.judging import arming, judgement
 from config.acts.plugins.triggers import Trigger, triggers
 from config.kernel.flow import clock, events, jobs
@@ -161,3 +162,95 @@ def test_a_subject_that_cannot_be_stored_is_cleaned():
     publish(who="a\0b")
     assert Execution.objects.get().subject == "a?b"
     assert Event.objects.filter(route_failures__isnull=False).count() == 0
+
+
+def watch(*values, begin=BEGIN, step=30):
+    """Samples of the processor, each judged when it is taken."""
+    for index, value in enumerate(values):
+        at = begin + timedelta(seconds=step * index)
+        with time_machine.travel(at, tick=False):
+            sample(at, cpu_usage=value)
+            judgement.judge_samples()
+
+
+HIGH = {"trigger": "automation.threshold", "trigger_params": {"cpu_threshold": 80}, "severity": "high"}
+
+
+def told():
+    """The events about alerts, oldest first."""
+    return list(Event.objects.filter(type__startswith="alert.").order_by("id").values_list("type", flat=True))
+
+
+@pytest.mark.parametrize("change", [{"mode": "off"}, {"mode": "shadow"}, {"trigger_params": {"cpu_threshold": 90}}, {"severity": ""}, None])
+def test_an_alert_that_nobody_watches_any_more_is_over(change):
+    rule = make_rule(**HIGH)
+    watch(10, 90)
+    assert told() == ["alert.requested"]
+    rules.delete(rule) if change is None else rules.update(rule, **change)
+    assert told() == ["alert.requested", "alert.cleared"]
+
+
+def test_a_change_that_leaves_the_watch_alone_leaves_the_alert_alone():
+    rule = make_rule(**HIGH)
+    watch(10, 90)
+    rules.update(rule, name="another", cooldown_seconds=600)
+    assert told() == ["alert.requested"]
+
+
+def test_a_rule_in_shadow_says_nothing_of_alerts():
+    make_rule(mode="shadow", **HIGH)
+    watch(10, 90, 10)
+    assert Execution.objects.get().is_shadow
+    assert told() == []
+
+
+def test_a_sample_that_clears_and_fires_at_once_says_both():
+    make_rule(clear_condition="cpu_usage > 95", concurrency="parallel", **HIGH)
+    watch(10, 90, 96)
+    assert told() == ["alert.requested", "alert.cleared", "alert.requested"]
+
+
+def test_what_fired_in_shadow_holds_nothing_back_in_earnest():
+    rule = make_rule(mode="shadow", cooldown_seconds=600, max_per_hour=1, **HIGH)
+    watch(10, 90)
+    with time_machine.travel(BEGIN + timedelta(seconds=40), tick=False):
+        rules.set_mode(rule, "on")
+    watch(90, begin=BEGIN + timedelta(seconds=60))
+    assert list(Execution.objects.order_by("id").values_list("reason", "status")) == [("met", "skipped"), ("met", "pending")]
+
+
+def test_runs_by_hand_are_no_part_of_the_hourly_limit(admin_user):
+    rule = make_rule(max_per_hour=1, concurrency="parallel")
+    executions.run_now(rule, user=admin_user.username)
+    publish()
+    publish()
+    assert Execution.objects.filter(actor="", status="pending").count() == 1
+
+
+def test_an_absence_by_subject_waits_for_nobody_who_never_came():
+    with time_machine.travel(BEGIN, tick=False):
+        params = {"events": ["system.status"], "within_seconds": 60}
+        make_rule(trigger="automation.absence", trigger_params=params, subject_path="data.who")
+    for second, who in ((30, "a"), (60, "b"), (80, "a")):
+        with time_machine.travel(BEGIN + timedelta(seconds=second), tick=False):
+            publish(who=who)
+    with time_machine.travel(BEGIN + timedelta(seconds=125), tick=False):
+        judgement.judge_due(clock.now(), 10)
+    assert [one.subject for one in Execution.objects.all()] == ["b"]
+
+
+def test_what_was_measured_long_ago_is_not_known():
+    make_rule(condition="cpu_usage > 80")
+    for minutes, result in ((5, "fired"), (11, "unknown")):
+        sample(BEGIN, cpu_usage=90)
+        with time_machine.travel(BEGIN + timedelta(minutes=minutes), tick=False):
+            publish()
+        assert Verdict.objects.latest("id").result == result
+
+
+def test_a_schedule_set_to_a_minute_in_its_row_is_a_minute():
+    rule = make_rule(trigger="automation.schedule", trigger_params={"every_seconds": 3600})
+    row = PeriodicTask.objects.get(name=f"rule {rule.uid}")
+    row.interval = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.MINUTES)[0]
+    row.save()
+    assert Rule.objects.get(pk=rule.pk).trigger_params["every_seconds"] == 60

@@ -106,6 +106,19 @@ def test_missed_times_follow_the_policy(catch_up, expected):
     assert found == [at(text) for text in expected]
 
 
+@pytest.mark.parametrize("catch_up", ["last", "none"])
+def test_after_a_week_of_minutes_what_is_on_time_still_runs(catch_up):
+    found = schedule.due(
+        Schedule(cron="* * * * *"),
+        after=at("2026-01-20T08:30"),
+        now=at("2026-01-31T11:30"),
+        catch_up=catch_up,
+        window_seconds=10_080 * 60,
+        grace_seconds=30,
+    )
+    assert found == [at("2026-01-31T11:30")]
+
+
 def test_what_is_on_time_runs_whatever_the_policy():
     found = schedule.due(
         Schedule(cron="0 * * * *"),

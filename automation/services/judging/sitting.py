@@ -13,7 +13,7 @@ from automation.engine import rulings
 from automation.engine.discipline import Standing
 from automation.engine.holding import Hold
 from automation.engine.rulings import Memory, Ruling
-from automation.enums import OPEN, Reason, Result
+from automation.enums import OPEN, Mode, Reason, Result
 from automation.models import Execution, Rule, RuleState
 from automation.services.judging import alerts, verdicts
 from automation.services.judging.arming import Ready
@@ -84,7 +84,7 @@ class Sitting:
             if ruling.result == Result.FIRED:
                 self._orders.append(orders.Order(entry.execution, {**values, **ruling.facts}))
             self._count(rule, ruling)
-        if rule.severity and (ruling.result == Result.FIRED or ruling.has_cleared):
+        if rule.severity and rule.mode == Mode.ON and (ruling.result == Result.FIRED or ruling.has_cleared):
             self._alerts.append((rule, subject, ruling))
 
     def close(self) -> None:
@@ -127,8 +127,9 @@ class Sitting:
     def _fired_this_hour(self) -> Counter[int]:
         if self._hourly is None:
             limited = [rule for rule in self.rules if rule.max_per_hour is not None]
-            since = self.now - timedelta(hours=1)
-            self._hourly = _counted(Execution.objects.filter(rule__in=limited, created_at__gt=since, key__isnull=False))
+            fired = Execution.objects.filter(rule__in=limited, created_at__gt=self.now - timedelta(hours=1), key__isnull=False, actor="")
+            # What only would have fired counts for a rule in shadow alone.
+            self._hourly = _counted(fired.filter(models.Q(is_shadow=False) | models.Q(rule__mode=Mode.SHADOW)))
         return self._hourly
 
     def _owner_lacks(self, rule: Rule) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from automation.engine import rulings
+from automation.engine import holding, rulings
 from automation.engine.discipline import Standing
 from automation.engine.rulings import Armed, Memory, Ruling
 from automation.models import Rule
@@ -140,8 +140,7 @@ class _Machine:
 
     def begin(self) -> None:
         """Switched on at the beginning of the window."""
-        begun = self.armed.trigger.begin(self.armed.params, self.moment)
-        self._remember("", Memory(state=begun.state, due_at=begun.due_at))
+        self._remember("", rulings.begin(self.armed, self.moment))
 
     def hear(self, seen: Seen) -> None:
         """One recorded event."""
@@ -195,7 +194,7 @@ class _Machine:
             self.tested.held_in[self.tested.column_of(ruling.slot)] += 1
 
     def _values(self, seen: Seen | None) -> dict[str, Any]:
-        return judgement.values_of(seen, self.samples.at(self.moment) if self.samples else {})
+        return judgement.values_of(seen, self.samples.at(self.moment, self.interval) if self.samples else {})
 
     def _remember(self, subject: str, memory: Memory) -> None:
         before = self.memories.get(subject, Memory())
@@ -253,15 +252,15 @@ class _Samples:
 
     def __init__(self, since: datetime, until: datetime) -> None:
         self.rows = series.snapshots(since - timedelta(hours=1), until)
-        self.values: Mapping[str, Any] = {}
+        self.last: tuple[datetime, Mapping[str, Any]] | None = None
         self.next = next(self.rows, None)
 
-    def at(self, moment: datetime) -> Mapping[str, Any]:
+    def at(self, moment: datetime, interval_seconds: float) -> Mapping[str, Any]:
         """What was known at that moment; moments never go back."""
         while self.next is not None and self.next[0] <= moment:
-            self.values = self.next[1]
+            self.last = self.next
             self.next = next(self.rows, None)
-        return self.values
+        return self.last[1] if self.last and holding.is_of_now(self.last[0], moment, interval_seconds=interval_seconds) else {}
 
 
 def _armed(rule: Rule) -> Armed:

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from automation.engine import holding
 from automation.models import Execution
 from config.acts.enums import Priority
 from config.kernel import series
 from config.kernel.desk import options
+from config.kernel.flow import clock
 
 # Name → the option that says from when on it is too much.
 LIMITS = {"cpu_usage": "DEFER_CPU_USAGE", "memory_usage": "DEFER_MEMORY_USAGE"}
@@ -15,9 +17,9 @@ LOOK_AGAIN = timedelta(seconds=15)
 
 
 def measured() -> dict[str, Any]:
-    """Everything that was measured last; empty when nothing was."""
-    latest = series.latest()
-    return dict(latest[1]) if latest else {}
+    """Everything that was measured last; empty when nothing was, or too long ago to say anything of now."""
+    latest, interval = series.latest(), float(options.get("AUTOMATION_CHECK_INTERVAL"))
+    return dict(latest[1]) if latest and holding.is_of_now(latest[0], clock.now(), interval_seconds=interval) else {}
 
 
 def look() -> str:

@@ -91,6 +91,6 @@ def _params(row: PeriodicTask) -> dict[str, Any]:
     if row.crontab is not None:
         cron = " ".join(str(getattr(row.crontab, name)) for name in FIELDS)
         return {"schedule": cron, "time_zone": str(row.crontab.timezone), "every_seconds": None}
-    if row.interval is not None and row.interval.schedule.run_every.total_seconds() != NUDGE_SECONDS:
+    if row.interval is not None:
         return {"schedule": "", "every_seconds": max(1, round(row.interval.schedule.run_every.total_seconds()))}
     return {}
