@@ -1,6 +1,6 @@
 """Works several items of a queue off as one batch (S0-60)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -47,6 +47,10 @@ class BatchProcess(Action):
         selection = params.get("queue_selection") or "oldest"
         batch_id = work.batch_id_of(call.id)
         return work.run_batch(queue, size=int(params["batch_size"]), selection=selection, batch_id=batch_id, seconds=SECONDS)
+
+    def emits(self, params: Mapping[str, Any]) -> Sequence[str]:
+        """What it says of the batch."""
+        return ("batch.started", "batch.completed", "batch.failed")
 
     def target(self, params: Mapping[str, Any]) -> str:
         """Nothing: items are leased one by one, so that two batches of a queue may run at once."""

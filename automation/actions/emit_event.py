@@ -1,7 +1,7 @@
 """Publishes an event."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -18,6 +18,7 @@ class EmitEvent(Action):
 
     title = "Publish an event"
     about = "Publishes an event of a known type; its data must fit the type's schema. Endpoints and rules that want such events hear it."
+    needs = ("events:publish",)
     runs = "inline"
     effect = "idempotent"
 
@@ -44,6 +45,10 @@ class EmitEvent(Action):
             return Failed(error.code, error.message)
         assert done.event is not None  # publish_draft raises for what it refuses
         return Done({"event": done.event.uid, "is_new": done.is_new, "hops": done.event.hops, "note": done.event.route_note})
+
+    def emits(self, params: Mapping[str, Any]) -> Sequence[str]:
+        """The one type; what is filled in later is not known here."""
+        return () if "${" in str(params.get("type") or "${") else (str(params["type"]),)
 
     def summary(self, params: Mapping[str, Any]) -> str:
         """Type and subject."""

@@ -149,8 +149,8 @@ class RuleAdmin(BaseAdmin):
 
 
 def _switch(rule: Rule, mode: str) -> bool:
-    before = rule.revision
-    return rules.set_mode(rule, mode).revision != before
+    before, editor = rule.revision, User.objects.filter(username=context.current().actor).first()
+    return rules.set_mode(rule, mode, editor=editor).revision != before
 
 
 class OfRules(ReadOnlyAdmin):

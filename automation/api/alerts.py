@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import caller, ensure_may, read
+from automation.api.asking import caller, ensure_may, ensure_may_change
 from automation.api.rules import MANAGED, RuleFilter, plain
 from automation.api.serializers.compat import AlertRuleIn, AlertRuleOut
 from automation.enums import Mode, Severity
@@ -13,6 +13,7 @@ from automation.models import Rule
 from automation.services import rules
 from automation.services.saving import spelling
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.kernel.flow.errors import NotFound
 
 SCOPES = {**MANAGED, "GET": "alerts:view"}
@@ -57,7 +58,7 @@ class OneAlertRule(View):
         """What is left out stays; a secret that comes masked stays."""
         rule = alert_rule(rule_id)
         fields = spelling.alert_fields(plain(read(AlertRuleIn, request, partial=True).validated_data))
-        ensure_may(request, fields.get("actions", ()))
+        ensure_may_change(request, rule, fields)
         rules.update(rule, editor=caller(request), **fields)
         return Response(AlertRuleOut(rules.find(rule.uid)).data)
 

@@ -9,18 +9,12 @@ from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 
 from automation.enums import action_key
+from automation.models import Rule
+from automation.services import rules
 from config.acts.plugins.actions import actions
 from config.acts.running import invocations
-from config.kernel.desk import permissions
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput
-
-
-def read(shape: Any, request: Request, **options: Any) -> Any:
-    """The serializer of what was sent, checked. Raises a 400 that names each field."""
-    serializer = shape(data=request.data, **options)
-    serializer.is_valid(raise_exception=True)
-    return serializer
 
 
 def step(summary: str, description: str, takes: Any = None) -> Any:
@@ -39,7 +33,13 @@ def ensure_may(request: Request, steps: Iterable[Mapping[str, Any]]) -> None:
     for one in steps:
         action = actions.all().get(action_key(str(one["action"])))
         if action is not None:
-            permissions.ensure(request, invocations.scope_of(action))
+            invocations.ensure_asked_by(request, action)
+
+
+def ensure_may_change(request: Request, rule: Rule, fields: Mapping[str, Any]) -> None:
+    """Raises Forbidden unless the caller, and the token, may run what the rule would do then; switching it off needs no more."""
+    if not rules.is_switched_off(fields, fields.get("mode")):
+        ensure_may(request, fields.get("actions") or rule.steps)
 
 
 def moment(given: Mapping[str, Any], name: str, otherwise: datetime) -> datetime:

@@ -11,8 +11,10 @@ from automation.services import backups
 from config.acts.models import Backup
 from config.acts.running import invocations
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.doors.calls import AskedOut
 
+ACTION = "automation.backup_data"
 SCOPES = {"GET": "metrics:view", "POST": "actions:execute_standard"}
 
 
@@ -40,10 +42,9 @@ class Backups(IdempotencyKey, Collection):
     @extend_schema(request=BackupIn, responses={202: AskedOut}, summary="Back up data")
     def post(self, request: Request) -> Response:
         """Asks for the action `automation.backup_data`; the backup is in the list once it was read back."""
-        sent = BackupIn(data=request.data)
-        sent.is_valid(raise_exception=True)
-        params = {"backup_types": ["database", "config"], **sent.validated_data}
-        asked = invocations.call("automation.backup_data", params, owner=request.user.get_username(), caller="api")
+        invocations.ensure_asked_by(request, invocations.find_action(ACTION))
+        params = {"backup_types": ["database", "config"], **read(BackupIn, request).validated_data}
+        asked = invocations.call(ACTION, params, owner=request.user.get_username(), caller="api")
         return Response(AskedOut(asked).data, status=202)
 
 

@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import read
 from automation.api.rules import SEE
 from automation.api.serializers.executions import ConditionIn, ConditionOut, NameOut, TriggerOut
 from automation.enums import AutomationTrigger
@@ -15,6 +14,7 @@ from automation.services.judging import catalogue, drafts
 from config.acts.plugins.triggers import Trigger, triggers
 from config.acts.running import forms
 from config.doors.api import View
+from config.doors.bodies import read
 
 TAGS = ("rules",)
 NAMES = {member.value: member.name for member in AutomationTrigger}

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import caller, ensure_may, read
+from automation.api.asking import caller, ensure_may, ensure_may_change
 from automation.api.control import Start, Status, Stop
 from automation.api.executions import ExecutionFilter, light
 from automation.api.rules import MANAGED, RUN, SEE, RuleFilter, plain, started
@@ -18,6 +18,7 @@ from automation.models import Execution, Rule
 from automation.services import rules
 from automation.services.saving import spelling
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 
 COMPAT = ("compatibility",)
 SPELT = ("trigger", "action", "parameters")
@@ -95,9 +96,10 @@ class AutonomousRule(View):
         """What is left out stays; `parameters` are given whole, a secret that comes masked stays."""
         rule = rules.find(rule_id)
         sent = plain(read(AutonomousRuleIn, request, partial=True).validated_data)
-        fields = spelling.changes(rule, **{name: sent.pop(name) for name in SPELT if name in sent})
-        ensure_may(request, fields.get("actions", ()))
-        rules.update(rule, editor=caller(request), **mode_of(sent), **fields)
+        spelt = spelling.changes(rule, **{name: sent.pop(name) for name in SPELT if name in sent})
+        fields = {**mode_of(sent), **spelt}
+        ensure_may_change(request, rule, fields)
+        rules.update(rule, editor=caller(request), **fields)
         return Response(AutonomousRuleOut(rules.find(rule.uid)).data)
 
     @extend_schema(responses={204: None}, summary="Delete a rule")

@@ -6,10 +6,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import caller, read
+from automation.api.asking import caller
 from automation.api.serializers.executions import ConfigOut, ProfileIn, StatusOut
 from automation.services import control
 from config.doors.api import View
+from config.doors.bodies import read
 
 SEE, SWITCH = "metrics:view", "system:admin"
 TAGS = ("automation",)

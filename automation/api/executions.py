@@ -6,12 +6,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import ensure_may, read
+from automation.api.asking import ensure_may
 from automation.api.serializers.executions import CancelExecutionIn, ExecutionDetail, ExecutionOut
 from automation.enums import ExecutionStatus
 from automation.models import Execution
 from automation.services import executions
 from config.doors.api import Collection, View
+from config.doors.bodies import read
 from config.doors.filters import PeriodFilter
 from config.kernel.flow.errors import Conflict
 

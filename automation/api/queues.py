@@ -8,11 +8,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import read, step
+from automation.api.asking import step
 from automation.api.serializers.queues import ItemCountOut, ItemDetail, ItemIn, ItemOut, ItemsIn, PauseIn, QueueIn, QueueOut
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.kernel.flow.errors import NotFound
 
 SEE, MANAGE, RUN = "workflows:view", "rules:manage", "workflows:execute"

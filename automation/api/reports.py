@@ -13,6 +13,7 @@ from automation.models import Report
 from automation.services import reports
 from automation.services.reporting import report_files
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.kernel.flow.errors import InvalidInput
 
 SCOPES = {"GET": "metrics:view", "POST": "actions:execute_standard"}
@@ -32,9 +33,7 @@ class Reports(IdempotencyKey, Collection):
     @extend_schema(request=ReportIn, responses={201: ReportDetail}, summary="Generate a report")
     def post(self, request: Request) -> Response:
         """It is made and kept; where there are recipients, a mail takes its HTML to them."""
-        sent = ReportIn(data=request.data)
-        sent.is_valid(raise_exception=True)
-        fields: dict[str, Any] = dict(sent.validated_data)
+        fields: dict[str, Any] = dict(read(ReportIn, request).validated_data)
         made, _ = reports.generate(fields.pop("report_types"), **fields, created_by=request.user.get_username())
         return Response(ReportDetail(made).data, status=201)
 

@@ -8,13 +8,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automation.api.asking import caller, ensure_may, read
+from automation.api.asking import caller, ensure_may, ensure_may_change
 from automation.api.serializers.executions import ExecutionDetail
 from automation.api.serializers.rules import ModeIn, RuleIn, RuleOut, VerdictOut, WarningsOut
 from automation.enums import Mode, Reason, Result, Severity, trigger_key
 from automation.models import Rule, Verdict
 from automation.services import executions, rules
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.doors.filters import MomentFilter
 from config.kernel.language import json_text
 
@@ -193,8 +194,7 @@ def plain(sent: Any) -> dict[str, Any]:
 def changed(request: Request, rule_id: str, fields: Any) -> Response:
     """The rule with these fields."""
     rule = rules.find(rule_id)
-    if "actions" in fields and fields["actions"] is not None:
-        ensure_may(request, fields["actions"])
+    ensure_may_change(request, rule, fields)
     rules.update(rule, editor=caller(request), **plain(fields))
     return Response(RuleOut(rules.find(rule.uid)).data)
 

@@ -13,6 +13,7 @@ from config.acts.models import Approval, Invocation
 from config.acts.plugins.actions import Action, actions
 from config.acts.running import approvals, forms, invocations
 from config.doors.api import Collection, IdempotencyKey, ModelSerializer, View
+from config.doors.bodies import Body, read
 from config.kernel.desk import permissions
 from config.kernel.flow.errors import Conflict, NotFound
 from config.kernel.wire import redact
@@ -83,7 +84,7 @@ class InvocationDetail(InvocationOut):
         return found
 
 
-class CallIn(serializers.Serializer[Any]):
+class CallIn(Body):
     """A call to be made."""
 
     action = serializers.CharField(max_length=128)
@@ -98,15 +99,8 @@ class CallIn(serializers.Serializer[Any]):
             raise serializers.ValidationError(missing.message) from None
         return key
 
-    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
-        """A misspelt `parameters` would have the action run with its defaults."""
-        if unknown := [name for name in self.initial_data if name not in self.fields]:
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError(dict.fromkeys(unknown, f"A call has no such field. There are: {known}."))
-        return given
 
-
-class CancelIn(serializers.Serializer[Any]):
+class CancelIn(Body):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
@@ -137,7 +131,7 @@ class ApprovalOut(ModelSerializer):
         ]
 
 
-class NoteIn(serializers.Serializer[Any]):
+class NoteIn(Body):
     """A word beside the answer."""
 
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
@@ -203,10 +197,8 @@ class Invocations(IdempotencyKey, Collection):
     @extend_schema(request=CallIn, responses={202: InvocationDetail}, summary="Have an action run")
     def post(self, request: Request) -> Response:
         """It runs with the caller's rights: a critical action needs `actions:execute_critical`, of the token too."""
-        wanted = CallIn(data=request.data)
-        wanted.is_valid(raise_exception=True)
-        given = wanted.validated_data
-        permissions.ensure(request, invocations.scope_of(invocations.find_action(given["action"])))
+        given = read(CallIn, request).validated_data
+        invocations.ensure_asked_by(request, invocations.find_action(given["action"]))
         row = invocations.call(
             given["action"],
             given["parameters"],
@@ -238,11 +230,10 @@ class CancelInvocation(View):
     @extend_schema(request=CancelIn, responses={202: InvocationDetail}, summary="Cancel a call")
     def post(self, request: Request, uid: str) -> Response:
         """At once where it waits; where it runs its process is stopped, and it is `cancelled` when that is done."""
-        given = CancelIn(data=request.data)
-        given.is_valid(raise_exception=True)
+        reason = read(CancelIn, request).validated_data["reason"]
         row = invocations.find(uid)
         ensure_may_touch(request, row)
-        if not invocations.cancel(row, reason=given.validated_data["reason"]):
+        if not invocations.cancel(row, reason=reason):
             raise Conflict(f"The call is {row.status}; there is nothing left to cancel.")
         return Response(InvocationDetail(invocations.find(uid)).data, status=202)
 
@@ -296,9 +287,8 @@ class Approve(View):
     @extend_schema(request=NoteIn, responses=ApprovalOut, summary="Approve what waits")
     def post(self, request: Request, uid: str) -> Response:
         """Needs the permission in `scope`; 409 when it was answered already, or is past its time."""
-        given = NoteIn(data=request.data)
-        given.is_valid(raise_exception=True)
-        found = approvals.decide(approvals.find(uid), user=request, is_approved=self.is_approved, note=given.validated_data["note"])
+        note = read(NoteIn, request).validated_data["note"]
+        found = approvals.decide(approvals.find(uid), user=request, is_approved=self.is_approved, note=note)
         return Response(ApprovalOut(found).data)
 
 
@@ -322,4 +312,7 @@ def described(key: str, action: Action) -> dict[str, Any]:
 def ensure_may_touch(who: Any, row: Invocation) -> None:
     """Raises Forbidden: who may not run a critical action may neither stop nor undo it."""
     action = actions.all().get(row.action)
-    permissions.ensure(who, invocations.scope_of(action) if action else permissions.ALL)
+    if action is None:
+        permissions.ensure(who, permissions.ALL)
+    else:
+        invocations.ensure_asked_by(who, action)

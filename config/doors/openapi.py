@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
@@ -92,6 +92,16 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> Any:
         return {"type": "http", "scheme": "bearer"}
+
+
+class BodyShape(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """What is sent takes no names but its own."""
+
+    target_class = "config.doors.bodies.Body"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> Any:
+        return {**auto_schema._map_serializer(self.target, direction, bypass_extensions=True), "additionalProperties": False}
 
 
 def _problem_component() -> ResolvedComponent:

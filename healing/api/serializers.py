@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.doors.api import ModelSerializer
+from config.doors.bodies import Body, ObjectField
 from healing.enums import Health, HealthKind, ServiceState
 from healing.models import Service
 from healing.services import services
@@ -13,12 +14,7 @@ from healing.services import services
 MOST = services.MOST_INSTANCES
 
 
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class Params(serializers.DictField):
-    """The parameters of the controller; which there are, its form says."""
-
-
-class ServiceIn(serializers.Serializer[Any]):
+class ServiceIn(Body):
     """Something to look after."""
 
     name = serializers.CharField(max_length=64)
@@ -27,7 +23,7 @@ class ServiceIn(serializers.Serializer[Any]):
         child=serializers.CharField(max_length=64), required=False, max_length=100, help_text="Names or ids of what it stands on."
     )
     controller = serializers.CharField(max_length=128, help_text="Key of the controller, such as healing.supervisor.")
-    params = Params(required=False)
+    params = ObjectField(required=False, help_text="Of the controller; which there are, its form says.")
     may_be_restarted = serializers.BooleanField(required=False)
     may_be_scaled = serializers.BooleanField(required=False)
     min_instances = serializers.IntegerField(required=False, min_value=0, max_value=MOST)
@@ -87,13 +83,13 @@ class ServiceOut(StandingOut):
             "created_at",
         ]
 
-    @extend_schema_field({"type": "object", "additionalProperties": True})
+    @extend_schema_field(ObjectField)
     def get_params(self, service: Service) -> dict[str, Any]:
         """Masked where its form says so."""
         return services.shown_params(service)
 
 
-class ScaleIn(serializers.Serializer[Any]):
+class ScaleIn(Body):
     """To how many: a number, or a factor of the present one, rounded up. The bounds of the service hold."""
 
     instances = serializers.IntegerField(required=False, min_value=0, max_value=MOST)

@@ -1,14 +1,14 @@
 """`/api/v1/healing/services`: what is looked after, how it stands, and asking for a restart or another number."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from config.acts.running import invocations
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.doors.calls import AskedOut
 from healing.api.serializers import ScaleIn, ServiceIn, ServiceOut, StandingOut
 from healing.enums import Health, ServiceState
@@ -17,13 +17,6 @@ from healing.services import asking, services, standing
 
 SEE, ACT, KEEP = "healing:view", "healing:execute", "system:admin"
 CALLER = "api"
-
-
-def read(shape: Any, request: Request, **options: Any) -> dict[str, Any]:
-    """What was sent, checked. Raises a 400 that names each field."""
-    serializer = shape(data=request.data, **options)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 class ServiceFilter(filters.FilterSet):
@@ -53,7 +46,7 @@ class Services(IdempotencyKey, Collection):
     @extend_schema(request=ServiceIn, responses={201: ServiceOut}, summary="Put a service under watch")
     def post(self, request: Request) -> Response:
         """It is looked at from now on. Nothing is done to it unless `may_be_restarted` or `may_be_scaled` is set."""
-        return Response(ServiceOut(services.register(**read(ServiceIn, request))).data, status=201)
+        return Response(ServiceOut(services.register(**read(ServiceIn, request).validated_data)).data, status=201)
 
 
 class OneService(View):
@@ -70,7 +63,7 @@ class OneService(View):
     @extend_schema(request=ServiceIn(partial=True), responses=ServiceOut, summary="Change a service")
     def patch(self, request: Request, service_id: str) -> Response:
         """What is left out stays; `params` are replaced as a whole, but for masked secrets."""
-        fields = read(ServiceIn, request, partial=True)
+        fields = read(ServiceIn, request, partial=True).validated_data
         return Response(ServiceOut(services.update(services.find(service_id), **fields)).data)
 
     @extend_schema(responses={204: None}, summary="Watch a service no more")
@@ -108,6 +101,7 @@ class RestartService(IdempotencyKey, View):
     @extend_schema(request=None, responses={202: AskedOut}, summary="Restart a service")
     def post(self, request: Request, service_id: str) -> Response:
         """Needs actions:execute_standard too. Refused, as the call will say, unless `may_be_restarted` is set."""
+        invocations.ensure_asked_by(request, invocations.find_action(asking.RESTART))
         row = asking.restart(services.find(service_id), owner=request.user.get_username(), caller=CALLER)
         return Response(AskedOut(row).data, status=202)
 
@@ -121,5 +115,7 @@ class ScaleService(IdempotencyKey, View):
     @extend_schema(request=ScaleIn, responses={202: AskedOut}, summary="Scale a service")
     def post(self, request: Request, service_id: str) -> Response:
         """Needs actions:execute_standard too. Refused, as the call will say, unless `may_be_scaled` is set."""
-        row = asking.scale(services.find(service_id), owner=request.user.get_username(), caller=CALLER, **read(ScaleIn, request))
+        invocations.ensure_asked_by(request, invocations.find_action(asking.SCALE))
+        wanted = read(ScaleIn, request).validated_data
+        row = asking.scale(services.find(service_id), owner=request.user.get_username(), caller=CALLER, **wanted)
         return Response(AskedOut(row).data, status=202)

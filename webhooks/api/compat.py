@@ -9,14 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import Body, Items, read
 from config.kernel.flow import clock
 from config.kernel.models import Event
 from webhooks.api.deliveries import send_test_event
-from webhooks.api.endpoints import MANAGE, caller, read, replace
+from webhooks.api.endpoints import MANAGE, caller, replace
 from webhooks.api.serializers.deliveries import StatsOut
 from webhooks.api.serializers.endpoints import EndpointDetail, EndpointIn, EndpointMade, EndpointOut, TestIn, TestOut
 from webhooks.api.serializers.events import EventOut
-from webhooks.api.serializers.fields import Items
 from webhooks.models import Endpoint
 from webhooks.services import endpoints
 
@@ -119,7 +119,7 @@ class AutonomousEvents(Collection):
 
 
 # --- S2: /api/webhooks ------------------------------------------------------------------------
-class RegisterIn(serializers.Serializer[Any]):
+class RegisterIn(Body):
     """A URL, what it wants to hear, and the secret to sign with."""
 
     url = serializers.CharField(max_length=2000)

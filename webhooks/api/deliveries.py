@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.doors.filters import PeriodFilter
 from config.kernel.flow.errors import Conflict
-from webhooks.api.endpoints import MANAGE, read, step
+from webhooks.api.endpoints import MANAGE, step
 from webhooks.api.serializers.deliveries import DeliveryDetail, DeliveryOut, ReplayOut, RequeuedOut, RetryFailedIn, StatsOut
 from webhooks.api.serializers.endpoints import TestIn, TestOut
 from webhooks.enums import DeliveryStatus

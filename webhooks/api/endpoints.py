@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.kernel.flow.errors import NotFound
 from config.kernel.models import Event
 from webhooks.api.serializers.deliveries import CountOut, ReplayIn, ReplayOut
@@ -44,13 +45,6 @@ MANAGE = {
 def caller(request: Request) -> User | None:
     """Who asks, where rows name an owner."""
     return request.user if isinstance(request.user, User) else None
-
-
-def read(shape: Any, request: Request, **options: Any) -> Any:
-    """The serializer of what was sent, checked. Raises a 400 that names each field."""
-    serializer = shape(data=request.data, **options)
-    serializer.is_valid(raise_exception=True)
-    return serializer
 
 
 class EndpointFilter(filters.FilterSet):

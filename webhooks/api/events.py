@@ -11,12 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.doors.api import Collection, View
+from config.doors.bodies import read
 from config.doors.filters import PeriodFilter
 from config.kernel.desk import options
 from config.kernel.flow import events
 from config.kernel.flow.errors import NotFound, TooLarge
 from config.kernel.models import Event, EventType
-from webhooks.api.endpoints import read
 from webhooks.api.serializers.events import EventBatchIn, EventBatchOut, EventDetail, EventIn, EventOut, EventTypeOut
 from webhooks.services import event_types
 

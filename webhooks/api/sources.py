@@ -11,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config.doors.api import Collection, IdempotencyKey, View
+from config.doors.bodies import read
 from config.doors.filters import PeriodFilter
-from webhooks.api.endpoints import MANAGE, read, step
+from webhooks.api.endpoints import MANAGE, step
 from webhooks.api.serializers.endpoints import SecretIn, SecretOut
 from webhooks.api.serializers.sources import ReceiptDetail, ReceiptOut, SourceIn, SourceMade, SourceOut
 from webhooks.enums import ReceiptStatus

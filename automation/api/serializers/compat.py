@@ -6,13 +6,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from automation.api.serializers.executions import ExecutionOut
-from automation.api.serializers.fields import ObjectField, PriorityField, Steps, seconds
+from automation.api.serializers.fields import PriorityField, Steps, seconds
 from automation.api.serializers.rules import TEXT, StepOut
 from automation.enums import AutomationTrigger, Mode, Severity
 from automation.models import Execution, Rule
 from automation.services import executions
 from automation.services.saving import spelling
 from config.doors.api import ModelSerializer, Moment
+from config.doors.bodies import Body, ObjectField
 from config.kernel.wire import redact
 
 TRIGGERS = [(name, name) for name in AutomationTrigger.__members__]
@@ -39,7 +40,7 @@ class SeverityWord(serializers.ChoiceField):
         return super().to_internal_value(spelling.severity(data) if isinstance(data, str) else data)
 
 
-class AutonomousRuleIn(serializers.Serializer[Any]):
+class AutonomousRuleIn(Body):
     """A rule with one action."""
 
     name = serializers.CharField(max_length=120)
@@ -128,14 +129,14 @@ class ExecutionRow(ExecutionOut):
         return [redact.data(call.output) for call in self._calls[row.uid]]
 
 
-class AlertActionIn(serializers.Serializer[Any]):
+class AlertActionIn(Body):
     """An action of an alert rule."""
 
     type = serializers.CharField(max_length=128, help_text="scale_infrastructure, notify_slack, or the key of any action.")
     parameters = ObjectField(required=False)
 
 
-class AlertRuleIn(serializers.Serializer[Any]):
+class AlertRuleIn(Body):
     """A rule that raises an alert."""
 
     name = serializers.CharField(max_length=120)

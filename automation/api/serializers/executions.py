@@ -5,13 +5,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from automation.api.serializers.fields import ObjectField, PriorityField
+from automation.api.serializers.fields import PriorityField
 from automation.api.serializers.rules import PartOut, StepOut
 from automation.enums import ExecutionStatus, Reason
 from automation.models import Execution
 from automation.services import control, executions
 from config.acts.models import Invocation
 from config.doors.api import ModelSerializer
+from config.doors.bodies import Body, ObjectField
 from config.kernel.wire import redact
 
 
@@ -76,7 +77,7 @@ class ExecutionDetail(ExecutionOut):
         return CallOut(executions.invocations_of(row), many=True).data
 
 
-class CancelExecutionIn(serializers.Serializer[Any]):
+class CancelExecutionIn(Body):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
@@ -91,7 +92,7 @@ class StatusOut(serializers.Serializer[Any]):
     average_execution_time = serializers.FloatField(help_text="Seconds; 0 when there are none.")
 
 
-class ConfigOut(serializers.Serializer[Any]):
+class ConfigOut(Body):
     """The seven values in force."""
 
     level = serializers.ChoiceField(choices=["manual", "assisted", "intelligent", "autonomous"])
@@ -103,7 +104,7 @@ class ConfigOut(serializers.Serializer[Any]):
     enable_ml_optimization = serializers.BooleanField()
 
 
-class ProfileIn(serializers.Serializer[Any]):
+class ProfileIn(Body):
     """Values with a name."""
 
     profile = serializers.ChoiceField(choices=list(control.PROFILES))
@@ -130,7 +131,7 @@ class NameOut(serializers.Serializer[Any]):
     about = serializers.CharField()
 
 
-class ConditionIn(serializers.Serializer[Any]):
+class ConditionIn(Body):
     """A condition, and values to judge it by."""
 
     condition = serializers.CharField(max_length=8192)

@@ -10,11 +10,6 @@ from config.acts.enums import Priority
 MOST_SECONDS = 2_147_483_647
 
 
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class ObjectField(serializers.DictField):
-    """A JSON object, whatever is in it."""
-
-
 @extend_schema_field({"type": "string", "enum": [str(name) for name in Priority.labels]})
 class PriorityField(serializers.ChoiceField):
     """`low, normal, high, critical`, in any case; the numbers 0 to 3 are taken too."""

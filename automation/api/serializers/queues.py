@@ -8,6 +8,7 @@ from rest_framework import serializers
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from config.doors.api import ModelSerializer
+from config.doors.bodies import Body, Items, ObjectField
 
 SETTINGS = [
     "slug",
@@ -27,18 +28,13 @@ SETTINGS = [
 ]
 
 
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class ObjectField(serializers.DictField):
-    """A JSON object, whatever is in it."""
-
-
 def whole(name: str, **options: Any) -> serializers.IntegerField:
     """A whole number within the bounds of the queue's field of that name."""
     least, most = queues.BOUNDS[name]
     return serializers.IntegerField(min_value=least, max_value=most, required=False, allow_null=name in queues.MAY_BE_EMPTY, **options)
 
 
-class QueueIn(serializers.Serializer[Any]):
+class QueueIn(Body):
     """A queue."""
 
     slug = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=48, help_text="Small letters, digits, _; conditions use it as a name.")
@@ -96,7 +92,7 @@ class QueueOut(ModelSerializer):
         return FiguresOut(self._figures[queue.pk]).data
 
 
-class ItemIn(serializers.Serializer[Any]):
+class ItemIn(Body):
     """Something to be done."""
 
     payload = ObjectField(help_text="What the processor is told.")
@@ -104,19 +100,10 @@ class ItemIn(serializers.Serializer[Any]):
     priority = serializers.ChoiceField(choices=WorkItem.Priority.choices, required=False)
 
 
-class BoundedItems(serializers.ListField):
-    """A list whose length is judged first."""
-
-    def run_child_validation(self, data: Any) -> Any:
-        if self.max_length is not None and len(data) > self.max_length:
-            raise serializers.ValidationError(f"At most {self.max_length} may be sent at once; these are {len(data)}.")
-        return super().run_child_validation(data)
-
-
-class ItemsIn(serializers.Serializer[Any]):
+class ItemsIn(Body):
     """Several at once: all or none."""
 
-    items = BoundedItems(child=ItemIn(), min_length=1, max_length=1000)
+    items = Items(child=ItemIn(), min_length=1, max_length=1000)
 
 
 class ItemOut(ModelSerializer):
@@ -166,7 +153,7 @@ class ItemCountOut(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
 
-class PauseIn(serializers.Serializer[Any]):
+class PauseIn(Body):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)

@@ -10,6 +10,7 @@ from automation.services.backups import TYPES, USUAL_DAYS
 from config.acts.models import Backup
 from config.acts.plugins.reporters import KINDS
 from config.doors.api import ModelSerializer, Moment
+from config.doors.bodies import Body
 
 
 class Kinds(serializers.ListField):
@@ -20,7 +21,7 @@ class Kinds(serializers.ListField):
         super().__init__(child=child, min_length=1, max_length=len(choices), **options)
 
 
-class ReportIn(serializers.Serializer[Any]):
+class ReportIn(Body):
     """What to report, of when, and to whom."""
 
     report_types = Kinds(choices=KINDS)
@@ -57,7 +58,7 @@ class ReportDetail(ReportOut):
         read_only_fields = fields
 
 
-class BackupIn(serializers.Serializer[Any]):
+class BackupIn(Body):
     """What to back up, and for how long it is kept."""
 
     backup_types = Kinds(choices=TYPES, required=False, help_text="The database and the configuration when left out.")

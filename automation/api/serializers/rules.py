@@ -5,24 +5,25 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from automation.api.serializers.fields import MOST_SECONDS, ObjectField, PriorityField, Steps, seconds
+from automation.api.serializers.fields import MOST_SECONDS, PriorityField, Steps, seconds
 from automation.enums import Concurrency, Mode, OnFailure, Reason, Result, Severity
 from automation.models import Rule, Verdict
 from automation.services import rules
 from config.acts.plugins.triggers import triggers
 from config.doors.api import ModelSerializer, Moment
+from config.doors.bodies import Body, ObjectField
 
 TEXT = 8192
 
 
-class StepIn(serializers.Serializer[Any]):
+class StepIn(Body):
     """One action and its parameters, which may hold `${data.name}`."""
 
     action = serializers.CharField(max_length=128, help_text="Key or name: automation.cleanup_cache, CLEANUP_CACHE.")
     params = ObjectField(required=False, help_text="A secret that comes masked (`********`) stays as it is stored.")
 
 
-class RuleIn(serializers.Serializer[Any]):
+class RuleIn(Body):
     """A rule."""
 
     name = serializers.CharField(max_length=120)
@@ -51,7 +52,7 @@ class RuleIn(serializers.Serializer[Any]):
     defer_minutes = serializers.IntegerField(min_value=1, max_value=10_080, required=False)
 
 
-class ModeIn(serializers.Serializer[Any]):
+class ModeIn(Body):
     """Off, shadow or on."""
 
     mode = serializers.ChoiceField(choices=Mode.choices)
@@ -106,7 +107,7 @@ class WarningsOut(serializers.Serializer[Any]):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class TryIn(serializers.Serializer[Any]):
+class TryIn(Body):
     """On a past event, on values of yours, or, with neither, on what was measured last."""
 
     event = serializers.CharField(required=False, max_length=64, help_text="Id of a stored event.")
@@ -154,7 +155,7 @@ class TriedOut(serializers.Serializer[Any]):
     problem = serializers.CharField(help_text="Why an action could not be called; empty when all could.")
 
 
-class BackTestIn(serializers.Serializer[Any]):
+class BackTestIn(Body):
     """Which window; the last seven days when nothing is said."""
 
     since = Moment(required=False)

@@ -89,8 +89,7 @@ def lacking(rule: Rule) -> str:
         return f"The owner {owner.get_username()!r} is deactivated; give the rule another owner."
     for step in rule.steps:
         action = invocations.find_action(step["action"])
-        if not invocations.may(owner.get_username(), action):
-            scope = invocations.scope_of(action)
+        if scope := invocations.lacks(owner.get_username(), action):
             return f"The owner {owner.get_username()!r} may not run {step['action']}: it needs the permission {scope!r}."
     return ""
 

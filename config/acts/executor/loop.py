@@ -129,16 +129,16 @@ class Loop:
         if claim.jobs and not self.flying:
             self.renewed = time.monotonic()
             self.runner.beat(now + LEASE_SECONDS - MARGIN_SECONDS)
-        allowed: dict[tuple[str, str], bool] = {}
+        lacks: dict[tuple[str, ...], str] = {}
         for job in claim.jobs:
-            self._launch(job, allowed)
+            self._launch(job, lacks)
         return claim.is_held_up
 
-    def _launch(self, job: Job, allowed: dict[tuple[str, str], bool]) -> None:
+    def _launch(self, job: Job, lacks: dict[tuple[str, ...], str]) -> None:
         action = actions.all().get(job.action)
         flight = Flight(job, is_inline=action is not None and action.runs == "inline")
         self.flying[job.pk] = flight
-        refusal = self._refusal(flight, action, allowed)
+        refusal = self._refusal(flight, action, lacks)
         if refusal is not None or action is None:
             self.landed.put((flight, refusal or Result("failed", code="not_found")))
         elif flight.is_inline:
@@ -146,18 +146,18 @@ class Loop:
         else:
             self.waiting.submit(lambda: self._run_child(flight))
 
-    def _refusal(self, flight: Flight, action: Action | None, allowed: dict[tuple[str, str], bool]) -> Result | None:
+    def _refusal(self, flight: Flight, action: Action | None, lacks: dict[tuple[str, ...], str]) -> Result | None:
         """Why it must not start, asked anew each time it starts."""
         job = flight.job
         if action is None:
             return Result("failed", code="not_found", message=f"The action {job.action} is not installed any more.")
         if job.params is None:
             return Result("failed", code="wrong_key", message="Its parameters cannot be decrypted: none of FIELD_ENCRYPTION_KEYS fits.")
-        whose = (job.owner, action.permission)
-        if whose not in allowed:
-            allowed[whose] = invocations.may(job.owner, action)
-        if not allowed[whose]:
-            return Result("refused", code="owner_may_not", message=f"owner may not: {job.owner} lacks {invocations.scope_of(action)}.")
+        whose = (job.owner, *invocations.scopes_of(action))
+        if whose not in lacks:
+            lacks[whose] = invocations.lacks(job.owner, action)
+        if scope := lacks[whose]:
+            return Result("refused", code="owner_may_not", message=f"owner may not: {job.owner} lacks {scope}.")
         return self._take_target(flight)
 
     def _take_target(self, flight: Flight) -> Result | None:

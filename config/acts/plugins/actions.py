@@ -36,6 +36,7 @@ class Action:
     """One deed with an effect outside of our rows. Subclass, fill in what differs, register an instance.
 
     permission  `standard` or `critical`: which right its owner needs, and what autonomy may start by itself.
+    needs       further rights of its owner, where the deed has one of its own, such as `events:publish`.
     runs        `inline` only for what does nothing but our ORM and `kernel.wire.http`; everything else is a `child` process.
     effect      `none` and `idempotent` are started again when a worker dies inside them; `once` then ends with "outcome unknown".
     Parameters  the form that checks the parameters, draws the fields in the admin and describes them in OpenAPI. A field whose
@@ -45,6 +46,7 @@ class Action:
     title: ClassVar[str] = ""
     about: ClassVar[str] = ""
     permission: ClassVar[Literal["standard", "critical"]] = "standard"
+    needs: ClassVar[Sequence[str]] = ()
     runs: ClassVar[Literal["inline", "child"]] = "child"
     effect: ClassVar[Literal["none", "idempotent", "once"]] = "once"
     timeout_seconds: ClassVar[float | None] = None  # ACTION_TIMEOUT where it is None

@@ -178,24 +178,31 @@ def masked(row: Invocation) -> dict[str, Any]:
     return {name: redact.url(value) if str(value).lower().startswith(("http://", "https://")) else value for name, value in shown.items()}
 
 
-def may(owner: str, action: Action) -> bool:
-    """Whether `owner` may run it now. `system` may; a user who is gone, deactivated or without the right may not."""
-    if owner == SYSTEM:
-        return True
-    user = User.objects.filter(username=owner).first()
-    return user is not None and permissions.may(user, scope_of(action))
+def lacks(owner: str, action: Action) -> str:
+    """The permission that `owner` lacks to run it now; empty when none. `system` has all; a user who is gone or deactivated has none."""
+    user = User.objects.filter(username=owner).first() if owner != SYSTEM else None
+    return next((scope for scope in scopes_of(action) if owner != SYSTEM and not (user and permissions.may(user, scope))), "")
 
 
 def ensure_may(owner: str, action: Action) -> None:
     """Raises Forbidden unless `owner` may run it now."""
-    if not may(owner, action):
-        raise Forbidden(
-            f"{owner!r} may not run this: it needs the permission {scope_of(action)!r} and an active user.", code="owner_may_not"
-        )
+    if scope := lacks(owner, action):
+        raise Forbidden(f"{owner!r} may not run this: it needs the permission {scope!r} and an active user.", code="owner_may_not")
+
+
+def ensure_asked_by(who: Any, action: Action) -> None:
+    """Raises Forbidden unless a user, or the user and the token of a request, may have it run. Called by doors."""
+    for scope in scopes_of(action):
+        permissions.ensure(who, scope)
+
+
+def scopes_of(action: Action) -> Sequence[str]:
+    """All permissions that running it needs."""
+    return (scope_of(action), *action.needs)
 
 
 def scope_of(action: Action) -> str:
-    """The permission that running, and approving, needs."""
+    """The permission of its class; approving it needs this one."""
     return f"actions:execute_{action.permission}"
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.doors.api import ModelSerializer
-from webhooks.api.serializers.fields import Items
+from config.doors.bodies import Body, Items
 from webhooks.enums import DeliveryStatus, ErrorCode, ReplayStatus
 from webhooks.models import Attempt, Delivery, Replay
 
@@ -95,14 +95,14 @@ class RequeuedOut(serializers.Serializer[Any]):
     requeued = serializers.IntegerField()
 
 
-class RetryFailedIn(serializers.Serializer[Any]):
+class RetryFailedIn(Body):
     """Which dead letters; all when empty."""
 
     endpoint_id = serializers.CharField(required=False, max_length=64)
     since = serializers.DateTimeField(required=False)
 
 
-class ReplayIn(serializers.Serializer[Any]):
+class ReplayIn(Body):
     """Which past events to send to the endpoint again."""
 
     since = serializers.DateTimeField()

@@ -6,14 +6,15 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.doors.api import ModelSerializer
-from webhooks.api.serializers.fields import Items, Named, ObjectField, UpperOrLower
+from config.doors.bodies import Body, Items, ObjectField
+from webhooks.api.serializers.fields import Named, UpperOrLower
 from webhooks.engine import envelope
 from webhooks.enums import DeliveryStatus, EndpointStatus, Security, Strategy
 from webhooks.models import Endpoint
 from webhooks.services import endpoints, stats
 
 
-class EndpointIn(serializers.Serializer[Any]):
+class EndpointIn(Body):
     """What may be said of an endpoint. What is left out keeps its default."""
 
     id = serializers.CharField(
@@ -186,7 +187,7 @@ class EndpointMade(EndpointDetail):
         return str(self.context["secret"])
 
 
-class SecretIn(serializers.Serializer[Any]):
+class SecretIn(Body):
     """A secret of your own, or none to have one made."""
 
     secret = serializers.CharField(required=False, allow_blank=True, max_length=300, trim_whitespace=False)
@@ -200,19 +201,19 @@ class SecretOut(serializers.Serializer[Any]):
     secret = serializers.CharField()
 
 
-class ReasonIn(serializers.Serializer[Any]):
+class ReasonIn(Body):
     """Why."""
 
     reason = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
-class EnableIn(serializers.Serializer[Any]):
+class EnableIn(Body):
     """Whether what was skipped meanwhile is sent now."""
 
     catch_up = serializers.BooleanField(required=False, default=True)
 
 
-class TestIn(serializers.Serializer[Any]):
+class TestIn(Body):
     """A test event: `system.status` with `{"test": true}` unless you say otherwise."""
 
     event = serializers.CharField(required=False, max_length=128)

@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from config.doors.api import ModelSerializer
+from config.doors.bodies import Body, Items, ObjectField
 from config.kernel.models import Event, EventType
-from webhooks.api.serializers.fields import Items, ObjectField
 from webhooks.models import Delivery
 from webhooks.services import event_types
 
@@ -25,7 +25,7 @@ class EventTypeOut(ModelSerializer):
     name = serializers.RegexField(event_types.NAME, max_length=128, help_text="`noun.past_participle`, in small letters.")
 
 
-class EventIn(serializers.Serializer[Any]):
+class EventIn(Body):
     """An event to publish."""
 
     type = serializers.CharField(max_length=128)
@@ -34,7 +34,7 @@ class EventIn(serializers.Serializer[Any]):
     subject = serializers.CharField(max_length=128, required=False, help_text="What it happened to, as `kind:id`.")
 
 
-class EventBatchIn(serializers.Serializer[Any]):
+class EventBatchIn(Body):
     """Up to 1,000 events."""
 
     events = Items(child=ObjectField(), min_length=1, max_length=1000)

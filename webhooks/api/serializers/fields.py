@@ -2,22 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-
-
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class ObjectField(serializers.DictField):
-    """A JSON object, whatever is in it."""
-
-
-class Items(serializers.ListField):
-    """A list whose length is judged first: a million wrong items would cost a minute and a sentence each."""
-
-    def run_child_validation(self, data: Any) -> Any:
-        if self.max_length is not None and len(data) > self.max_length:
-            raise serializers.ValidationError(f"At most {self.max_length} may be sent at once; these are {len(data)}.")
-        return super().run_child_validation(data)
 
 
 class Named(serializers.DictField):

@@ -1,17 +1,16 @@
 """Shapes of sources and receipts."""
 
-from typing import Any
-
 from rest_framework import serializers
 
 from config.doors.api import ModelSerializer
-from webhooks.api.serializers.fields import ObjectField, UpperOrLower
+from config.doors.bodies import Body, ObjectField
+from webhooks.api.serializers.fields import UpperOrLower
 from webhooks.enums import Preset, ReceiptStatus, SourceStatus
 from webhooks.models import Receipt, Source
 from webhooks.services import sources
 
 
-class SourceIn(serializers.Serializer[Any]):
+class SourceIn(Body):
     """A sender."""
 
     slug = serializers.SlugField(max_length=48)

@@ -1,0 +1,53 @@
+"""What is sent to the API: shapes that refuse what they do not know, and kinds of fields. Used by `api/` of each app."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+
+
+class Body(serializers.Serializer[Any]):
+    """A shape of what is sent. A name that it does not know is refused: misspelt, it would be a wish that nobody fulfils."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = self._unknown(data) if isinstance(data, Mapping) else {}
+        try:
+            found = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({**unknown, **error.detail}) from None  # type: ignore[dict-item]
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return found
+
+    def _unknown(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
+        known = [name for name, field in self.fields.items() if not field.read_only]
+        return {name: [f"There is no such field here. {_hint(name, known)}"] for name in data if name not in known}
+
+
+def read(shape: Any, request: Request, **options: Any) -> Any:
+    """The serializer of what was sent, checked. Raises a 400 that names each field."""
+    serializer = shape(data=request.data, **options)
+    serializer.is_valid(raise_exception=True)
+    return serializer
+
+
+@extend_schema_field({"type": "object", "additionalProperties": True})
+class ObjectField(serializers.DictField):
+    """A JSON object, whatever is in it."""
+
+
+class Items(serializers.ListField):
+    """A list whose length is judged first: a million wrong items would cost a minute and a sentence each."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        if self.max_length is not None and len(data) > self.max_length:
+            raise serializers.ValidationError(f"At most {self.max_length} may be sent at once; these are {len(data)}.")
+        return super().run_child_validation(data)
+
+
+def _hint(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name[:100], known, 1)
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."
