@@ -13,7 +13,7 @@ from automation.models import Execution
 from automation.services import executions
 from config.doors.api import Collection, View
 from config.doors.bodies import read
-from config.doors.filters import PeriodFilter
+from config.doors.filters import FlagFilter, PeriodFilter
 from config.kernel.flow.errors import Conflict
 
 SEE, RUN = "workflows:view", "workflows:execute"
@@ -25,6 +25,7 @@ class ExecutionFilter(PeriodFilter):
 
     status = filters.MultipleChoiceFilter(choices=ExecutionStatus.choices)
     rule = filters.CharFilter(method="by_rule", help_text="Id of the rule, or name.")
+    is_shadow = FlagFilter()
     event = filters.CharFilter(field_name="event__uid")
 
     class Meta:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from django.db import models
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.doors import idempotency
+from config.doors.bodies import nearest
 from config.kernel.language import json_text
 
 
@@ -41,6 +43,15 @@ class Collection(View, generics.ListAPIView[Any]):
     """A list, in pages and filtered; rows by `uid`."""
 
     lookup_field = "uid"
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Refuses a filter that there is not: misspelt, it would give everything."""
+        found = DjangoFilterBackend().get_filterset_class(self, queryset)
+        known = [*(found.base_filters if found else ()), "limit", "offset"]
+        unknown = [name for name in self.request.query_params if name not in known]
+        if unknown:
+            raise serializers.ValidationError({name: [f"There is no such filter here. {nearest(name, known)}"] for name in unknown})
+        return super().filter_queryset(queryset)
 
 
 class IdempotencyKey:

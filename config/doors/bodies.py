@@ -1,7 +1,7 @@
 """What is sent to the API: shapes that refuse what they do not know, and kinds of fields. Used by `api/` of each app."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -24,7 +24,7 @@ class Body(serializers.Serializer[Any]):
 
     def _unknown(self, data: Mapping[str, Any]) -> dict[str, list[str]]:
         known = [name for name, field in self.fields.items() if not field.read_only]
-        return {name: [f"There is no such field here. {_hint(name, known)}"] for name in data if name not in known}
+        return {name: [f"There is no such field here. {nearest(name, known)}"] for name in data if name not in known}
 
 
 def read(shape: Any, request: Request, **options: Any) -> Any:
@@ -48,6 +48,7 @@ class Items(serializers.ListField):
         return super().run_child_validation(data)
 
 
-def _hint(name: str, known: list[str]) -> str:
+def nearest(name: str, known: Sequence[str]) -> str:
+    """What was meant perhaps, or what there is."""
     near = difflib.get_close_matches(name[:100], known, 1)
     return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(known)}."

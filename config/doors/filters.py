@@ -37,6 +37,13 @@ class MomentFilter(filters.IsoDateTimeFilter):
     field_class = _MomentField
 
 
+class FlagFilter(filters.TypedChoiceFilter):
+    """`true` or `false`; what is neither is refused, where REST framework's own would give everything."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[(word, word) for word in ("true", "false")], coerce=lambda word: word == "true", **options)
+
+
 class PeriodFilter(filters.FilterSet):
     """`since` (inclusive) and `until` (exclusive), by when the row was made."""
 

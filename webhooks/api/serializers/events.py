@@ -11,7 +11,7 @@ from webhooks.models import Delivery
 from webhooks.services import event_types
 
 
-class EventTypeOut(ModelSerializer):
+class EventTypeOut(Body, ModelSerializer):
     """A name that events may have."""
 
     class Meta:
