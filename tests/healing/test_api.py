@@ -3,6 +3,7 @@
 import pytest
 
 from config.acts.models import Invocation
+from config.kernel.desk import tokens
 from healing.services import services
 from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
 from tests.support.steered import KEY, watched
@@ -95,3 +96,13 @@ def test_the_same_idempotency_key_asks_once():
     first, second = (caller.post(f"{BASE}/web/restart", None, **{"Idempotency-Key": "once"}).json() for _ in range(2))
     assert first == second
     assert Invocation.objects.count() == 1
+
+
+@pytest.mark.parametrize(("path", "body"), [("/web/restart", None), ("/web/scale", {"instances": 2})])
+def test_a_token_asks_for_nothing_that_it_may_not_run(path, body):
+    watched()
+    caller = Caller(OPERATOR)
+    caller.headers["Authorization"] = f"Bearer {tokens.create(caller.user, name='few', scopes=['healing:execute'])[1]}"
+    answer = caller.post(BASE + path, body)
+    assert (answer.status_code, Invocation.objects.count()) == (403, 0)
+    assert "actions:execute_standard" in answer.json()["detail"]

@@ -38,10 +38,13 @@ def check(rule: Rule) -> None:
     _time(rule)
     if lacks := orders.lacking(rule):
         raise Forbidden(lacks, code="owner_may_not")
-    if rule.mode == Mode.ON:
+    # With a condition it may well end: then the warnings say so, and EVENT_HOP_LIMIT stops one that does not.
+    if rule.mode == Mode.ON and not (rule.condition.strip() or rule.conditions):
         loop = next((found for found in feeding.findings(rule) if found.kind == "loop"), None)
         if loop is not None:
-            _refuse("actions", f"{loop.text} Narrow its trigger, or keep it in shadow.")
+            _refuse(
+                "actions", f"{loop.text} Give it a condition that its own events do not meet, narrow its trigger, or keep it in shadow."
+            )
 
 
 def _fields(rule: Rule) -> None:
