@@ -111,7 +111,8 @@ def _rules(house: Stack) -> None:
         status = {"component": f"shop-{number}", "status": "degraded", "details": {"load": number}}
         _do(house, "/api/v1/events", {"type": "system.status", "data": status, "subject": f"machine:shop-{number}"})
     ended = "SELECT count(*) FROM automation_execution WHERE status IN ('completed', 'failed')"
-    until(lambda: house.rows(ended)[0][0] >= 3, seconds=60, what="executions of rules having ended")
+    # Two rules fire; whether one fires a second time depends on how fast the four events are judged.
+    until(lambda: house.rows(ended)[0][0] >= 2, seconds=60, what="executions of rules having ended")
     ask = "from automation.services import executions, rules; from config.kernel.desk import options; "
     ask += "options.set('AUTOMATION_LEVEL', 'assisted')"
     house.manage("shell", "-v", "0", "-c", ask)
