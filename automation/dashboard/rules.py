@@ -193,7 +193,7 @@ def standing(rule: Rule) -> dict[str, Any]:
 def words(rule: Rule) -> dict[str, Any]:
     """The rule in plain words."""
     return {
-        "when": wording.when(rule).removeprefix("when "),
+        "when": wording.when(rule),
         "conditions": wording.conditions(rule),
         "steps": wording.steps(rule),
         "discipline": wording.discipline(rule),

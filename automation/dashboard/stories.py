@@ -31,9 +31,16 @@ def _executions(event: Event) -> Iterator[Moment]:
 
 
 def _verdicts(event: Event) -> Iterator[Moment]:
-    """Rules that it woke without anything coming of it. A verdict names the latest event only, so an older one may have none."""
+    """Rules that it woke without anything coming of it. A verdict of many names the latest event only, so an older one has none."""
     rows = Verdict.objects.filter(event_uid=event.uid, execution=None).select_related("rule").defer("rule__actions")
     for one in rows.order_by("id")[:SHOWN]:
-        text = f"The rule {one.rule.name!r}: {one.get_result_display()}. {one.text}"
+        text = f"The rule {one.rule.name!r}: {one.get_result_display()}. {one.text}{_run(one)}"
         tone = TONES[Result(one.result)]
         yield Moment(one.last_at, "rule", text, url=reverse("automation:rule", args=[one.rule.uid]), tone="info" if tone == "off" else tone)
+
+
+def _run(one: Verdict) -> str:
+    """How many were judged so in a row, of which this event was the latest."""
+    if one.count == 1:
+        return ""
+    return f" So it was judged {one.count:,} times in a row, from {words.exact(one.first_at)} to {words.exact(one.last_at)}."

@@ -74,7 +74,7 @@ def _paced(rule: Discipline, standing: Standing, now: datetime) -> Decision | No
         until = standing.fired_at + timedelta(seconds=rule.cooldown_seconds)
         if now < until:
             left = round((until - now).total_seconds())
-            return Decision(Result.HELD, Reason.COOLDOWN, f"It fired less than {rule.cooldown_seconds} s ago; {left} s are left.")
+            return Decision(Result.HELD, Reason.COOLDOWN, f"It fired less than {rule.cooldown_seconds} s ago and rests for {left} s more.")
     if rule.max_per_hour is not None and standing.fired_this_hour >= rule.max_per_hour:
         return Decision(Result.HELD, Reason.MAX_PER_HOUR, f"It fired {standing.fired_this_hour} times within an hour, which is its limit.")
     if rule.concurrency == Concurrency.SINGLE and standing.open_count and rule.mode == Mode.ON:

@@ -46,6 +46,12 @@ class Schedule:
         return min(pauses, default=float("inf"))
 
 
+def said(schedule: Schedule) -> str:
+    """Its cron line in words: `at 02:00 every day (Europe/Brussels)`."""
+    text = CronSim(schedule.cron, datetime(2000, 1, 1, tzinfo=UTC)).explain()
+    return f"{text[:1].lower()}{text[1:]} ({schedule.zone})"
+
+
 def problem(schedule: Schedule, now: datetime) -> str:
     """What is wrong with it as a sentence, or an empty text."""
     if bool(schedule.cron) == bool(schedule.every_seconds):

@@ -9,6 +9,7 @@ from django import forms
 from config.acts.plugins.triggers import Seen, Trigger, Waking, triggers
 from config.acts.running.forms import Words
 from config.kernel.flow import clock
+from config.look import words
 
 
 class AbsenceForm(forms.Form):
@@ -31,7 +32,7 @@ class NothingCame(Trigger):
     Parameters = AbsenceForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"no {' or '.join(params['events'])} within {params['within_seconds']} s"
+        return f"no {' or '.join(params['events'])} comes within {words.lasting(params['within_seconds'])}"
 
     def listens(self, params: Mapping[str, Any]) -> Sequence[str]:
         return list(params["events"])

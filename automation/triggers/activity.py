@@ -24,7 +24,7 @@ class ManyUsers(Trigger):
     Parameters = ActivityForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"above {params['activity_threshold']} active users"
+        return f"more than {params['activity_threshold']} users are active"
 
     def condition(self, params: Mapping[str, Any]) -> str:
         return f"active_users > {params['activity_threshold']}"

@@ -28,7 +28,7 @@ class OnEvent(Trigger):
     Parameters = EventForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"on {', '.join(self.listens(params))}"
+        return f"{' or '.join(self.listens(params))} comes"
 
     def listens(self, params: Mapping[str, Any]) -> Sequence[str]:
         return params.get("events") or DEFAULT

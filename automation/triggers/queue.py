@@ -27,7 +27,7 @@ class QueueDepth(Trigger):
     Parameters = QueueForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"while more than {params['queue_threshold']} wait in {params.get('queue') or 'default'}"
+        return f"more than {params['queue_threshold']} items wait in {params.get('queue') or 'default'}"
 
     def condition(self, params: Mapping[str, Any]) -> str:
         return f"{of_queue(params.get('queue') or 'default', 'depth')} > {params['queue_threshold']}"

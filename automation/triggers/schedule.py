@@ -12,6 +12,7 @@ from automation.engine import schedule
 from automation.engine.schedule import Schedule
 from config.acts.plugins.triggers import Trigger, Waking, triggers
 from config.kernel.flow import clock
+from config.look import words
 
 # Later than this a time counts as missed: the schedule and the sweep look every few seconds.
 GRACE_SECONDS = 90
@@ -53,7 +54,7 @@ class AtTimes(Trigger):
 
     def summary(self, params: Mapping[str, Any]) -> str:
         found = _schedule(params)
-        return f"every {found.every_seconds} s" if found.every_seconds else f"at {found.cron} ({found.zone})"
+        return f"every {words.lasting(found.every_seconds)}" if found.every_seconds else schedule.said(found)
 
     def pace_seconds(self, params: Mapping[str, Any], now: datetime) -> int | None:
         gap = params.get("every_seconds") or _schedule(params).gap_seconds(now)

@@ -9,6 +9,7 @@ from django import forms
 from config.acts.plugins.triggers import Seen, Trigger, Waking, triggers
 from config.acts.running.forms import Words
 from config.kernel.flow import clock, events
+from config.look import words
 
 Way = list[list[str]]
 
@@ -36,7 +37,7 @@ class InOrder(Trigger):
     Parameters = SequenceForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"{' then '.join(params['events'])} within {params['within_seconds']} s"
+        return f"{' then '.join(params['events'])} come within {words.lasting(params['within_seconds'])}"
 
     def listens(self, params: Mapping[str, Any]) -> Sequence[str]:
         return sorted(set(params["events"]))

@@ -47,7 +47,7 @@ class PastLimit(Trigger):
     Parameters = ThresholdForm
 
     def summary(self, params: Mapping[str, Any]) -> str:
-        return f"when {self.condition(params)}" if self.condition(params) else "when the condition holds"
+        return self.condition(params) or "the condition holds"
 
     def condition(self, params: Mapping[str, Any]) -> str:
         tests = [f"{name} > {written(params[key])}" for key, name in LIMITS.items() if params.get(key) is not None]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.html import escape, format_html
@@ -69,6 +69,11 @@ def ago(moment: datetime, now: datetime) -> str:
             text = f"{size // unit} {name}"
             return f"{text} ago" if seconds > 0 else f"in {text}"
     return moment.strftime("%d %b %Y")
+
+
+def exact(moment: datetime) -> str:
+    """To the second, with its zone."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def size(count: float | None) -> str:

@@ -43,4 +43,4 @@ def test_what_becomes_of_a_waking(discipline, standing, expected):
 
 def test_a_cooldown_says_how_long_it_lasts():
     decided = decide(rule(cooldown_seconds=600), Standing(fired_at=NOW - timedelta(seconds=590)), NOW)
-    assert decided.text == "It fired less than 600 s ago; 10 s are left."
+    assert decided.text == "It fired less than 600 s ago and rests for 10 s more."

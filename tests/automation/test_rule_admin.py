@@ -120,7 +120,7 @@ def test_who_may_only_look_reads_it_in_plain_words():
     rule = make_rule(actions=[{"action": "acting.echo", "params": {"secret": "hush"}}])
     viewer = person("viewer")
     shown = text_of(viewer.get(change(rule)))
-    assert "When on system.status" in shown
+    assert "When system.status comes" in shown
     assert "hush" not in shown
     assert viewer.post(change(rule), FORM).status_code == 403
     assert viewer.get(ADD).status_code == 403

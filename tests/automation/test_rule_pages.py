@@ -11,7 +11,7 @@ from automation.forms.examples import EXAMPLES
 from automation.forms.rules import RuleForm
 from automation.models import Execution, Rule, Verdict
 from automation.services import control, executions, rules
-from automation.services.judging import arming, judgement
+from automation.services.judging import arming, judgement, wording
 from config.acts.models import Approval, Invocation
 from config.acts.plugins.actions import actions
 from config.kernel.desk import options
@@ -498,3 +498,29 @@ def test_an_event_tells_of_the_rules_that_it_did_not_move():
     event = fire()
     moments = storytellers.get("automation.rules")(Event.objects.get(pk=event.pk))
     assert [moment.text.startswith("The rule 'Picky': not met") for moment in moments] == [True]
+    assert "times in a row" not in moments[0].text
+
+
+def test_the_latest_of_several_events_tells_how_many_were_judged_alike_and_since_when():
+    make_rule("Picky", condition="data.component == 'cache'")
+    fire()
+    fire()
+    event = fire()
+    verdict = Verdict.objects.get()
+    (moment,) = storytellers.get("automation.rules")(event)
+    assert (
+        f"judged 3 times in a row, from {verdict.first_at:%Y-%m-%d %H:%M:%S} UTC to {verdict.last_at:%Y-%m-%d %H:%M:%S} UTC" in moment.text
+    )
+
+
+def test_a_rule_reads_as_a_sentence_that_begins_with_when():
+    said = {
+        "automation.event": ({"events": ["a.b", "a.c"]}, "a.b or a.c comes"),
+        "automation.absence": ({"events": ["a.b"], "within_seconds": 86400}, "no a.b comes within 1 d"),
+        "automation.sequence": ({"events": ["a.b", "a.c"], "within_seconds": 90}, "a.b then a.c come within 1 min 30 s"),
+        "automation.schedule": ({"schedule": "0 2 * * *", "time_zone": "Europe/Brussels"}, "at 02:00 every day (Europe/Brussels)"),
+        "automation.threshold": ({"cpu_threshold": 80.0}, "cpu_usage > 80"),
+    }
+    for trigger, (params, words) in said.items():
+        assert wording.when(Rule(trigger=trigger, trigger_params=params)) == words
+    assert wording.when(Rule(trigger="automation.schedule", trigger_params={"every_seconds": 300})) == "every 5 min"

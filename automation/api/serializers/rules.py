@@ -9,7 +9,7 @@ from automation.api.serializers.fields import MOST_SECONDS, PriorityField, Steps
 from automation.enums import Concurrency, Mode, OnFailure, Reason, Result, Severity
 from automation.models import Rule, Verdict
 from automation.services import rules
-from config.acts.plugins.triggers import triggers
+from automation.services.judging import wording
 from config.doors.api import ModelSerializer, Moment
 from config.doors.bodies import Body, ObjectField
 
@@ -92,8 +92,7 @@ class RuleOut(ModelSerializer):
 
     def get_wakes(self, rule: Rule) -> str:
         """By its trigger."""
-        trigger = triggers.all().get(rule.trigger)
-        return trigger.summary(rule.trigger_params) if trigger else f"{rule.trigger} is not installed any more"
+        return wording.when(rule)
 
     @extend_schema_field(Moment(allow_null=True))
     def get_next_run_at(self, rule: Rule) -> Any:

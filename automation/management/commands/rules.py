@@ -10,10 +10,9 @@ from django.contrib.auth.models import User
 from automation.enums import Concurrency, Mode, OnFailure, Result, Severity, trigger_key
 from automation.models import Rule, Verdict
 from automation.services import executions, rules
-from automation.services.judging import trials
+from automation.services.judging import trials, wording
 from automation.services.running import waiting
 from config.acts.enums import Priority
-from config.acts.plugins.triggers import triggers
 from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound
 from config.kernel.language import json_text
@@ -45,12 +44,11 @@ def priority(text: str) -> int:
 
 def row(rule: Rule) -> dict[str, Any]:
     """A rule as this command lists it."""
-    trigger = triggers.all().get(rule.trigger)
     return {
         "id": rule.uid,
         "name": rule.name,
         "mode": rule.mode,
-        "wakes": trigger.summary(rule.trigger_params) if trigger else rule.trigger,
+        "wakes": wording.when(rule),
         "actions": ", ".join(step["action"] for step in rule.steps),
         "priority": Priority(rule.priority).label,
         "owner": rule.owner_name,

@@ -9,12 +9,13 @@ from config.acts.plugins.actions import actions
 from config.acts.plugins.triggers import triggers
 from config.acts.running import forms
 from config.kernel.flow.errors import capture
+from config.look import words
 
 BOUNDS = {"min_": "at least", "max_": "at most"}
 
 
 def when(rule: Rule) -> str:
-    """What wakes it, in a few words."""
+    """What wakes it, as it follows the word when."""
     trigger = triggers.all().get(rule.trigger)
     if trigger is None:
         return f"by {rule.trigger}, which is not installed any more"
@@ -49,15 +50,15 @@ def step(one: Mapping[str, Any]) -> str:
 def discipline(rule: Rule) -> list[str]:
     """How it restrains itself, one a line; nothing for what is left as it comes."""
     said: Sequence[tuple[object, str]] = (
-        (rule.for_seconds, f"only when that has held for {_length(rule.for_seconds)}"),
-        (rule.debounce_seconds, f"once it has been quiet for {_length(rule.debounce_seconds)}"),
-        (rule.cooldown_seconds, f"then not again for {_length(rule.cooldown_seconds)}"),
+        (rule.for_seconds, f"only when that has held for {words.lasting(rule.for_seconds)}"),
+        (rule.debounce_seconds, f"once it has been quiet for {words.lasting(rule.debounce_seconds)}"),
+        (rule.cooldown_seconds, f"then not again for {words.lasting(rule.cooldown_seconds)}"),
         (rule.max_per_hour, f"at most {rule.max_per_hour} time{'' if rule.max_per_hour == 1 else 's'} an hour"),
         (rule.clear_condition.strip(), f"anew only after {rule.clear_condition.strip()}"),
         (rule.subject_path, f"each {rule.subject_path} by itself"),
         (rule.concurrency != Concurrency.SINGLE, _concurrency(rule)),
         (rule.is_deferrable, f"waits up to {rule.defer_minutes} min while this machine is busy"),
-        (rule.timeout_seconds, f"all actions within {_length(rule.timeout_seconds or 0)}"),
+        (rule.timeout_seconds, f"all actions within {words.lasting(rule.timeout_seconds)}"),
     )
     return [text for is_set, text in said if is_set]
 
@@ -69,14 +70,7 @@ def _concurrency(rule: Rule) -> str:
 
 
 def _limit(name: str, value: Any) -> str:
-    for start, words in BOUNDS.items():
+    for start, bound in BOUNDS.items():
         if name.startswith(start):
-            return f"{name.removeprefix(start)} {words} {value}"
+            return f"{name.removeprefix(start)} {bound} {value}"
     return f"{name} is {value}"
-
-
-def _length(seconds: int) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size and seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -84,15 +84,11 @@ def exact(moment: datetime | None) -> SafeString:
     """A time in full, in the viewer's zone where JavaScript runs and in UTC where it does not."""
     if moment is None:
         return SafeString(words.NOTHING)
-    return _time(moment, _utc(moment), " data-exact")
+    return _time(moment, words.exact(moment), " data-exact")
 
 
 def _time(moment: datetime, text: str, mark: str) -> SafeString:
-    return format_html('<time datetime="{}" title="{}"{}>{}</time>', clock.text(moment), _utc(moment), SafeString(mark), text)
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return format_html('<time datetime="{}" title="{}"{}>{}</time>', clock.text(moment), words.exact(moment), SafeString(mark), text)
 
 
 @register.filter(name="bytes")

@@ -51,7 +51,7 @@ def test_a_rule_is_made_read_changed_and_deleted():
     assert made.status_code == 201, made.content
     rule = made.json()
     assert (rule["mode"], rule["trigger"], rule["priority"], rule["owner"]) == ("off", "automation.threshold", "high", api.user.username)
-    assert rule["wakes"] == "when cpu_usage > 80"
+    assert rule["wakes"] == "cpu_usage > 80"
     assert api.get(f"{BASE}/{rule['id']}").json() == api.get(f"{BASE}/Busy").json() == rule
     changed = api.patch(f"{BASE}/{rule['id']}", {"cooldown_seconds": 60, "mode": "shadow"}).json()
     assert (changed["cooldown_seconds"], changed["mode"], changed["revision"]) == (60, "shadow", 2)
