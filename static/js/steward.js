@@ -193,6 +193,8 @@
 
   const start = () => {
     tellTimes(document);
+    // In a low window the page's own entry may be below the edge of the navigation.
+    document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
     setInterval(() => tellTimes(document), 5000);
     setInterval(poll, 500);
   };
