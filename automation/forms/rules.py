@@ -104,7 +104,7 @@ class RuleForm(DrawsParameters, forms.Form):
         help_text="For whoever finds it firing at night.",
     )
     trigger = forms.ChoiceField(label="Trigger", choices=partial(choices_of, triggers, empty=CHOOSE))
-    trigger_params = ParametersField(triggers, chosen_by="trigger", label="Which, and from when on")
+    trigger_params = ParametersField(triggers, chosen_by="trigger", label="Details")
     condition = ConditionField(
         label="Condition", help_text="Such as `cpu_usage > 80 AND duration > 5m`, or `data.status == 'critical'` for events."
     )

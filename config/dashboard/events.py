@@ -14,7 +14,7 @@ from config.kernel.flow.errors import InvalidInput
 from config.kernel.models import Event, EventType, RouteFailure
 from config.look import pages
 
-STATES = (("waiting", "Waiting for routing"), ("failed", "Not taken by someone"), ("stopped", "Stored, not routed"))
+STATES = (("waiting", "Waiting for routing"), ("failed", "Routing failed"), ("stopped", "Stored, not routed"))
 BODY_SHOWN_BYTES = 262_144
 _FAILURES = RouteFailure.objects.filter(event=OuterRef("pk"))
 EXPORTED = {

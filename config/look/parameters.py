@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 
 from config.kernel.flow.errors import InvalidInput
 from config.kernel.plugins.registry import Registry
+from config.look import words
 
 REDRAW = "_redraw"
 STORED = "Stored. Leave it empty to keep it."
@@ -104,7 +105,10 @@ class ParametersWidget(forms.Widget):
             return None
         given = {} if typed is None else _typed_values(typed)
         made = plugin.Parameters(data, files, prefix=name, initial={**self.kept(key), **given}, use_required_attribute=False)
-        for field in made.fields.values():
+        for field_name, field in made.fields.items():
+            if field.label is None:
+                said = words.plain(field_name)
+                field.label = said[:1].upper() + said[1:]
             if isinstance(field.widget, forms.Textarea) and field.widget.attrs.get("rows") == "10":
                 field.widget.attrs["rows"] = ROWS
         for secret in secrets_of(made):

@@ -11,7 +11,16 @@ from django.utils.safestring import SafeString
 NOTHING = "\N{EN DASH}"
 
 # Parts of our names that people do not write in lower case.
-SPELT = {"github": "GitHub", "api": "API", "sqlite": "SQLite", "postgresql": "PostgreSQL", "cpu": "CPU", "p95": "95th percentile"}
+SPELT = {
+    "github": "GitHub",
+    "api": "API",
+    "sqlite": "SQLite",
+    "postgresql": "PostgreSQL",
+    "cpu": "CPU",
+    "url": "URL",
+    "json": "JSON",
+    "p95": "95th percentile",
+}
 
 # Which colour and shape a state's word gets. A word that is missing here is drawn as `off`.
 TONES = {
@@ -56,6 +65,11 @@ def status(word: Any, *, tone: str = "", label: str = "", pill: bool = False) ->
 def short(text: str, *, head: int = 8, tail: int = 6) -> str:
     """Shortened in the middle: `evt_01h2…k3x9zq`. A text that would not get shorter stays whole."""
     return text if len(text) <= head + tail + 2 else f"{text[:head]}…{text[-tail:]}"
+
+
+def plain(name: str) -> str:
+    """A name of ours as people write it: `half_open` → `half open`, `github_api` → `GitHub API`."""
+    return " ".join(SPELT.get(part, part) for part in name.split("_"))
 
 
 def ago(moment: datetime, now: datetime) -> str:

@@ -63,6 +63,7 @@ def test_the_fields_of_the_stored_choice_are_drawn_with_its_values_but_not_its_s
     assert 'value="https://kept.example/"' in drawn
     assert 'value="9"' in drawn
     assert "About Call." in drawn
+    assert ">URL<" in drawn.replace(" <", "<"), "our names are spelt as people spell them"
     assert "sesame" not in drawn
     assert STORED in drawn
 

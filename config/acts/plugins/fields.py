@@ -56,8 +56,8 @@ class JSON(forms.JSONField):
         return found
 
     def prepare_value(self, value: Any) -> Any:
-        """As a page shows it; a text is what was typed, and read back as such."""
-        return value if isinstance(value, str) else super().prepare_value(value)
+        """As a page shows it; a text is what was typed, and read back as such. Nothing is an empty field, not the word null."""
+        return value if value is None or isinstance(value, str) else super().prepare_value(value)
 
     def _read(self, text: str) -> Any:
         try:

@@ -2,7 +2,7 @@
 Called by `invocations`, runs and fixes; by the dashboard, the API and the admin for the answer."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -50,7 +50,7 @@ def ask(
     events.publish("approval.requested", subject=subject, data=data)
     notifications.notify(
         f"Waits for a yes: {approval.question}",
-        message=f"Asked by {approval.asked_by}. Without an answer until {clock.text(until)} it is a no.",
+        message=f"Asked by {approval.asked_by}. Without an answer until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC it is a no.",
         urgency="high",
         link=f"{PAGE}/{approval.uid}",
         subject=f"approval:{approval.uid}",

@@ -67,8 +67,8 @@ def copy(value: str) -> SafeString:
 
 @register.filter
 def plain(word: Any) -> str:
-    """A name of ours as people write it: `half_open` → `half open`, `github_api` → `GitHub API`."""
-    return " ".join(words.SPELT.get(part, part) for part in str(word).split("_"))
+    """A name of ours as people write it: `{{ "half_open"|plain }}`."""
+    return words.plain(str(word))
 
 
 @register.filter
