@@ -85,7 +85,7 @@ class RuleAdmin(BaseAdmin):
 
     view_scope, change_scope, delete_scope = SEE, MANAGE, MANAGE
     form = RuleForm
-    list_display = ["name", "mode", "when", "priority", "owner", "last_fired_at", "changed_at"]
+    list_display = ["name", "mode", "when", "owner", "last_fired_at", "changed_at"]
     list_filter = ["mode", "trigger", "severity"]
     list_select_related = ["owner"]
     search_fields = ["=uid", "name", "about"]
@@ -168,7 +168,7 @@ class OfRules(ReadOnlyAdmin):
 class ExecutionAdmin(OfRules):
     """One waking of a rule, and what became of it."""
 
-    list_display = ["short_uid", "rule", "name", "source", "status", "is_shadow", "reason", "actor", "created_at", "ended_at"]
+    list_display = ["short_uid", "name", "source", "status", "is_shadow", "reason", "created_at", "ended_at"]
     list_filter = ["status", "source", "is_shadow", "created_at"]
     list_select_related = ["rule"]
     search_fields = ["=uid", "name", "=subject", "=error_code", "=correlation_id"]
@@ -189,7 +189,7 @@ class ExecutionAdmin(OfRules):
 class VerdictAdmin(OfRules):
     """How rules were judged, run-length."""
 
-    list_display = ["rule", "subject", "result", "reason", "text", "count", "first_at", "last_at"]
+    list_display = ["rule", "subject", "result", "text", "count", "last_at"]
     list_filter = ["result", "reason"]
     list_select_related = ["rule"]
     search_fields = ["=rule__uid", "rule__name", "=subject", "=event_uid"]

@@ -134,6 +134,7 @@ else:
 USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", default="UTC")
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["config.look.formats"]
 USE_I18N = False
 
 # --- static files -----------------------------------------------------------------------------

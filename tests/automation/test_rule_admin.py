@@ -126,6 +126,12 @@ def test_who_may_only_look_reads_it_in_plain_words():
     assert viewer.get(ADD).status_code == 403
 
 
+def test_times_are_written_to_the_second_with_their_zone():
+    rule = make_rule()
+    shown = text_of(person("admin").get(reverse("admin:automation_rule_changelist")))
+    assert f"{rule.changed_at:%Y-%m-%d %H:%M:%S} UTC" in shown
+
+
 def test_deeds_switch_run_and_delete():
     boss = person("admin")
     one, two = make_rule("One", mode="off"), make_rule("Two")
