@@ -32,7 +32,7 @@ class CleanupCache(Action):
         """What, and how old."""
 
         max_age_hours = forms.FloatField(min_value=0, max_value=87600, initial=24, help_text="What is older than this goes (hours).")
-        cleanup_types = forms.MultipleChoiceField(choices=KINDS, initial=[name for name, _ in KINDS])
+        cleanup_types = forms.MultipleChoiceField(choices=KINDS, initial=[name for name, _ in KINDS], widget=forms.CheckboxSelectMultiple)
         folders = Words(
             required=False, help_text="For files: folders inside of STEWARD_WRITABLE_ROOTS; none means our own cache folder under DATA_DIR."
         )

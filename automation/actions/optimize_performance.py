@@ -34,9 +34,12 @@ class OptimizePerformance(Action):
         """What to tune, what to recover."""
 
         optimization_targets = forms.MultipleChoiceField(
-            choices=TARGETS, required=False, help_text="Left out, with no recovery actions either: the database."
+            choices=TARGETS,
+            required=False,
+            widget=forms.CheckboxSelectMultiple,
+            help_text="Left out, with no recovery actions either: the database.",
         )
-        recovery_actions = forms.MultipleChoiceField(choices=RECOVERY, required=False)
+        recovery_actions = forms.MultipleChoiceField(choices=RECOVERY, required=False, widget=forms.CheckboxSelectMultiple)
 
         def clean(self) -> dict[str, Any]:
             """Nothing done is no success: where nothing was asked for, the database is tuned, which every installation has."""

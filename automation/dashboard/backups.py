@@ -58,8 +58,8 @@ def add(request: HttpRequest) -> HttpResponse:
     form = BackupForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         asked = invocations.call("automation.backup_data", form.cleaned_data, owner=request.user.get_username(), caller="dashboard")
-        told = f"A backup was asked for ({asked.uid}). It is in this list as soon as it was read back."
-        return pages.done(request, told, to=reverse("automation:backups"))
+        told = f"A backup was asked for ({asked.uid}); here is what becomes of it. Once it was read back, it is among the backups."
+        return pages.done(request, told, to=reverse("dashboard:call", args=[asked.uid]))
     return pages.draw(request, "automation/backup_form.html", {"form": form, "folders": backup_parts.folders()})
 
 

@@ -25,7 +25,7 @@ class Addresses(Words):
         try:
             validate_email(one)
         except ValidationError:
-            raise ValidationError(f"{one!r} is no address of mail.") from None
+            raise ValidationError(f"{one!r} is no e-mail address.") from None
 
 
 class Recipients(Addresses):
@@ -40,13 +40,14 @@ class Recipients(Addresses):
 class MessageForm(forms.Form):
     """Whom to tell what, how urgently, and by which channels."""
 
-    recipients = Recipients(required=False, help_text="Addresses of mail, or #channels of Slack. Empty: who is configured.")
+    recipients = Recipients(required=False, help_text="E-mail addresses, or #channels of Slack. Empty: who is configured.")
     message = forms.CharField(max_length=20_000, widget=forms.Textarea)
     title = forms.CharField(required=False, max_length=200, help_text="Empty: the first line of the message.")
     urgency = forms.ChoiceField(choices=Notification.Urgency.choices, initial=Notification.Urgency.NORMAL)
     channels = forms.MultipleChoiceField(
         required=False,
         choices=Notification.Channel.choices,
+        widget=forms.CheckboxSelectMultiple,
         help_text="Empty: the dashboard, and what the recipients ask for; without recipients all that are configured.",
     )
 

@@ -16,8 +16,8 @@ CHOICES = [(kind, kind.capitalize()) for kind in KINDS]
 class ReportForm(forms.Form):
     """The parameters of `automation.generate_report`."""
 
-    report_types = forms.MultipleChoiceField(choices=CHOICES, help_text="Which parts it has.")
-    recipients = Addresses(required=False, help_text="Addresses of mail that get it as a file; none: it is only kept.")
+    report_types = forms.MultipleChoiceField(choices=CHOICES, widget=forms.CheckboxSelectMultiple, help_text="Which parts it has.")
+    recipients = Addresses(required=False, help_text="E-mail addresses that get it as a file; none: it is only kept.")
     period = Length(required=False, initial="24h", max_seconds=366 * 86400, help_text="How far back it reaches, such as 24h or 7d.")
     since = forms.DateTimeField(required=False, help_text="From when on, instead of the period.")
     until = forms.DateTimeField(required=False, help_text="Until when; empty: now.")
@@ -34,7 +34,7 @@ class ReportPage(forms.Form):
         choices=[("24h", "the last 24 hours"), ("7d", "the last 7 days"), ("30d", "the last 30 days"), ("365d", "the last 365 days")],
     )
     recipients = Addresses(
-        label="Send it to", required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="Addresses of mail, one a line."
+        label="Send it to", required=False, widget=forms.Textarea(attrs={"rows": 3}), help_text="E-mail addresses, one a line."
     )
 
     def since(self) -> datetime:

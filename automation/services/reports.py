@@ -16,6 +16,7 @@ from config.kernel.flow.errors import InvalidInput, NotFound, TooLarge, capture
 from config.kernel.flow.tidy import remove
 from config.kernel.models import AuditRecord, Notification
 from config.kernel.watch import audit, notifications
+from config.look import words
 
 MAX_BYTES = 2_000_000
 LONGEST = timedelta(days=366)
@@ -135,7 +136,4 @@ def written(figure: Mapping[str, Any]) -> str:
     value, unit = figure["value"], figure["unit"]
     if value is None:
         return "nothing to measure"
-    if unit == "%":
-        return f"{value * 100:.1f} %"
-    shown = f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
-    return f"{shown} {unit}".strip()
+    return words.percent(value) if unit == "%" else words.measured(value, unit)

@@ -160,7 +160,7 @@ def test_a_report_is_made_on_its_page():
 
 def test_a_mistake_is_shown_beside_its_field():
     page = text_of(client_of(OPERATOR).post("/reports/new", {"report_types": ["system"], "period": "7d", "recipients": "nobody"}))
-    assert "is no address of mail" in page
+    assert "is no e-mail address" in page
 
 
 @pytest.mark.parametrize("role", [VIEWER, OPERATOR])
@@ -183,7 +183,9 @@ def test_what_others_wrote_is_text_on_the_page_of_a_report(report):
 
 def test_a_backup_is_asked_for_on_its_page():
     answer = client_of(OPERATOR).post("/backups/new", {"backup_types": ["config"], "retention_days": "5"}, follow=True)
-    assert Invocation.objects.get().uid in said(answer)
+    uid = Invocation.objects.get().uid
+    assert uid in said(answer)
+    assert answer.redirect_chain[-1][0] == f"/calls/{uid}", "where a failure is seen too"
 
 
 def test_backups_are_listed_shown_and_verified(backup):

@@ -136,6 +136,7 @@ def test_what_was_measured_is_told_by_least_mean_and_most():
     report, _ = reports.generate(["system"])
     [table] = [table for table in report.content["parts"][0]["tables"] if table["title"] == "Measured"]
     assert table["rows"] == [["cpu_usage", 50.0, 60.0, 70.0]]
+    assert "70 %" in report_files.as_html(report), "numbers are read with their unit"
 
 
 @pytest.mark.parametrize("kind", ["workflows", "healing"])

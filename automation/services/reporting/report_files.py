@@ -14,8 +14,8 @@ from automation.services import reports
 from config.kernel.flow import clock
 from config.kernel.language import json_text
 from config.kernel.plugins.contracts import Attached
+from config.look import words
 from config.look.charts import Bar
-from config.look.words import NOTHING
 
 STYLE = "templates/automation/report.css"
 
@@ -25,7 +25,9 @@ def shown(report: Report) -> list[dict[str, Any]]:
     return [
         {
             **part,
-            "figures": [{**figure, "shown": NOTHING if figure["value"] is None else reports.written(figure)} for figure in part["figures"]],
+            "figures": [
+                {**figure, "shown": words.NOTHING if figure["value"] is None else reports.written(figure)} for figure in part["figures"]
+            ],
             "charts": [{**chart, "series": _series(chart)} for chart in part["charts"]],
             "tables": [_table(table) for table in part["tables"]],
         }
@@ -60,15 +62,20 @@ def attached(uid: str) -> Attached:
     return file_of(reports.find(uid), "html")
 
 
+def _shown(figure: Mapping[str, Any]) -> str:
+    return words.NOTHING if figure["value"] is None else reports.written(figure)
+
+
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
-    rows = [[_cell(cell) for cell in row] for row in table["rows"]]
+    units = table.get("units") or [""] * len(table["rows"])
+    rows = [[_cell(cell, unit) for cell in row] for row, unit in zip(table["rows"], units, strict=True)]
     heads = [{"text": title, "is_number": bool(rows) and rows[0][at]["is_number"]} for at, title in enumerate(table["columns"])]
     return {"title": table["title"], "columns": heads, "rows": rows}
 
 
-def _cell(value: Any) -> dict[str, Any]:
+def _cell(value: Any, unit: str) -> dict[str, Any]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"text": f"{value:,}" if is_number else "" if value is None else str(value), "is_number": is_number}
+    return {"text": words.measured(value, unit) if is_number else "" if value is None else str(value), "is_number": is_number}
 
 
 def _series(chart: Mapping[str, Any]) -> list[Bar]:

@@ -9,6 +9,7 @@ from django.db.models.functions import TruncDay, TruncHour
 
 from config.acts.models import Approval, Backup, Invocation
 from config.acts.plugins.reporters import Chart, Figure, Part, Period, Table
+from config.kernel import series
 from config.kernel.models import AuditRecord, Component, Event, Notification, Rollup, RouteFailure
 
 TRUNCATE = {"hour": TruncHour, "day": TruncDay}
@@ -100,4 +101,5 @@ def _measured(period: Period) -> Sequence[Table]:
     rows: Any = Rollup.objects.filter(seconds=seconds, at__gte=period.since, at__lt=period.until).values("name")
     found = rows.annotate(low=Min("min"), mean=Sum(F("sum")) / Sum("count"), high=Max("max")).order_by("name")[:60]
     cells = [[row["name"], round(row["low"], 3), round(row["mean"], 3), round(row["high"], 3)] for row in found]
-    return [Table("Measured", ["Name", "Least", "Mean", "Most"], cells)] if cells else []
+    units = {fact.name: fact.unit for fact in series.facts()}
+    return [Table("Measured", ["Name", "Least", "Mean", "Most"], cells, [units.get(row[0], "") for row in cells])] if cells else []

@@ -34,7 +34,7 @@ class Period:
 
     def label(self, at: datetime) -> str:
         """What stands below a column."""
-        return at.strftime("%d %b %H:00" if self.step == "hour" else "%d %b %Y")
+        return at.strftime("%d %b %H:00 UTC" if self.step == "hour" else "%d %b %Y")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,12 @@ class Chart:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of texts and numbers under their heads."""
+    """Rows of texts and numbers under their heads; `units`, where they are given: of the numbers of each row."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str | float | None]]
+    units: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
