@@ -85,7 +85,7 @@ class RuleAdmin(BaseAdmin):
 
     view_scope, change_scope, delete_scope = SEE, MANAGE, MANAGE
     form = RuleForm
-    list_display = ["name", "mode", "when", "owner", "last_fired_at", "changed_at"]
+    list_display = ["name", "mode", "when", "owner", "last_fired_at"]
     list_filter = ["mode", "trigger", "severity"]
     list_select_related = ["owner"]
     search_fields = ["=uid", "name", "about"]

@@ -127,9 +127,11 @@ def test_who_may_only_look_reads_it_in_plain_words():
 
 
 def test_times_are_written_to_the_second_with_their_zone():
-    rule = make_rule()
+    at = clock.now()
+    make_rule()
+    Rule.objects.update(last_fired_at=at)
     shown = text_of(person("admin").get(reverse("admin:automation_rule_changelist")))
-    assert f"{rule.changed_at:%Y-%m-%d %H:%M:%S} UTC" in shown
+    assert f"{at:%Y-%m-%d %H:%M:%S} UTC" in shown
 
 
 def test_deeds_switch_run_and_delete():
@@ -249,3 +251,8 @@ def test_rules_that_share_their_times_do_not_wake_each_others_saving():
     rules.update(one, trigger_params={"schedule": "0 3 * * *"})
     hours = {row.name: row.crontab.hour for row in PeriodicTask.objects.filter(name__startswith="rule ")}
     assert hours == {f"rule {one.uid}": "3", f"rule {two.uid}": "2"}
+
+
+@pytest.mark.parametrize(("role", "is_led"), [("admin", True), ("viewer", False)])
+def test_the_record_of_changes_is_pointed_out_to_who_may_read_it(role, is_led):
+    assert ('href="/audit"' in text_of(person(role).get(reverse("admin:index")))) is is_led
