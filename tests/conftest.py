@@ -98,12 +98,14 @@ def _nothing_remembered(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     from django.core.cache import cache
 
+    from automation.services.judging import arming
     from config.doors import presence, throttles
     from config.kernel.desk import options
     from config.kernel.flow import event_types
     from config.kernel.series import known
     from webhooks.services import sources
 
+    arming.forget()
     cache.clear()
     event_types.forget()
     known.forget()

@@ -4,29 +4,17 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from config.acts.models import Approval
 from config.acts.running import approvals, invocations
-from config.kernel.desk import permissions
 from config.kernel.flow import clock, jobs
 from config.kernel.flow.errors import Conflict, Forbidden, NotFound
 from config.kernel.models import AuditRecord, Event, Notification
 from tests.support.acting.executor import work_off
-from tests.support.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator():
-    """May run standard actions only."""
-    permissions.set_up_roles()
-    user = UserFactory(username="olga")
-    user.groups.add(Group.objects.get(name="automation_operator"))
-    return user
 
 
 @pytest.fixture

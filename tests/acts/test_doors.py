@@ -3,35 +3,14 @@
 import json
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 
 from config.acts.models import Approval, Invocation, Slot
 from config.acts.running import invocations, slots
-from config.kernel.desk import permissions
 from tests.support.acting.executor import work_off
-from tests.support.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 CALLS = "/api/v1/automation/invocations"
-
-
-@pytest.fixture
-def operator():
-    """May run standard actions only."""
-    permissions.set_up_roles()
-    user = UserFactory(username="olga", is_staff=True)
-    user.groups.add(Group.objects.get(name="automation_operator"))
-    return user
-
-
-@pytest.fixture
-def viewer():
-    """May look."""
-    permissions.set_up_roles()
-    user = UserFactory(username="vera")
-    user.groups.add(Group.objects.get(name="automation_viewer"))
-    return user
 
 
 @pytest.fixture

@@ -3,28 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Group
 
 from config.acts.models import Approval, Invocation
 from config.acts.running import invocations
 from config.acts.running.invocations import Wanted
-from config.kernel.desk import options, permissions
+from config.kernel.desk import options
 from config.kernel.flow import clock
 from config.kernel.flow.errors import Conflict, Forbidden, InvalidInput, NotFound
 from config.kernel.models import AuditRecord
 from tests.support.acting.executor import work_off
-from tests.support.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator():
-    """Holds the right to standard actions."""
-    permissions.set_up_roles()
-    user = UserFactory(username="olga")
-    user.groups.add(Group.objects.get(name="automation_operator"))
-    return user
 
 
 def call(action="acting.noop", params=None, **given):

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 
 from automation.models import Execution
-from automation.services.judging import arming, judgement, trials
+from automation.services.judging import judgement, trials
 from config.kernel.desk import options
 from config.kernel.flow import events, jobs
 from config.kernel.flow.errors import InvalidInput
@@ -32,13 +32,6 @@ LISTENING = [
     {"trigger": "automation.sequence", "trigger_params": {"events": ["system.status"] * 3, "within_seconds": 200}},
     {"trigger": "automation.schedule", "trigger_params": {"every_seconds": 600}, "condition": "cpu_usage > 80", "max_per_hour": 2},
 ]
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
 
 
 def moments(rng, count):

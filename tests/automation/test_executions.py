@@ -8,42 +8,20 @@ import time_machine
 from automation.enums import ExecutionStatus
 from automation.models import Execution
 from automation.services import control, executions
-from automation.services.judging import arming
 from config.acts.models import Invocation
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, jobs
 from config.kernel.models import Event
 from tests.support.acting.executor import work_off
-from tests.support.rules import make_rule, sample
+from tests.support.rules import happen, make_rule, run, sample
 
 pytestmark = pytest.mark.django_db
 NOOP = {"action": "acting.noop", "params": {}}
 
 
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
-def fire(**data):
-    """One event, routed and judged."""
-    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
-
-
-def run():
-    """Everything that can be done now."""
-    for _ in range(6):
-        jobs.work("automation.advance")
-        work_off()
-
-
 def test_actions_run_one_after_the_other_with_what_the_event_brought():
     rule = make_rule(actions=[NOOP, {"action": "acting.noop", "params": {}}])
-    fire()
+    happen()
     run()
     execution = Execution.objects.get()
     assert (execution.status, execution.position, execution.error_message) == ("completed", 2, "")
@@ -56,7 +34,7 @@ def test_actions_run_one_after_the_other_with_what_the_event_brought():
 
 def test_the_end_of_an_execution_is_an_event_caused_by_the_first():
     make_rule()
-    event = fire()
+    event = happen()
     run()
     ended = Event.objects.get(type="execution.completed")
     assert (ended.cause_uid, ended.hops) == (event.uid, 1)
@@ -65,7 +43,7 @@ def test_the_end_of_an_execution_is_an_event_caused_by_the_first():
 
 def test_parameters_are_filled_from_the_event():
     make_rule(actions=[{"action": "acting.echo", "params": {"text": "${data.component} is ${data.status}", "times": "${data.count}"}}])
-    fire(count=2)
+    happen(count=2)
     assert Execution.objects.get().actions == [
         {"action": "acting.echo", "params": {"text": "database is x", "times": 2, **_defaults()}},
     ]
@@ -80,7 +58,7 @@ def _defaults():
 
 def test_a_value_that_is_missing_fails_it_before_its_first_action():
     make_rule(actions=[NOOP, {"action": "acting.echo", "params": {"text": "${data.nowhere}"}}])
-    fire()
+    happen()
     run()
     execution = Execution.objects.get()
     assert (execution.status, execution.error_code) == ("failed", "missing_value")
@@ -90,7 +68,7 @@ def test_a_value_that_is_missing_fails_it_before_its_first_action():
 
 def test_after_a_failure_nothing_more_is_done():
     make_rule(actions=[{"action": "acting.fail", "params": {}}, NOOP])
-    fire()
+    happen()
     run()
     execution = Execution.objects.get()
     assert (execution.status, execution.failures) == ("failed", 1)
@@ -100,7 +78,7 @@ def test_after_a_failure_nothing_more_is_done():
 
 def test_where_it_says_so_it_goes_on_after_a_failure():
     make_rule(actions=[{"action": "acting.fail", "params": {}}, NOOP], on_failure="continue")
-    fire()
+    happen()
     run()
     assert (Execution.objects.get().status, Invocation.objects.count()) == ("failed", 2)
 
@@ -109,7 +87,7 @@ def test_no_more_run_at_once_than_there_is_room_for():
     options.set("AUTOMATION_MAX_CONCURRENT", 2)
     make_rule(concurrency="parallel", max_parallel=10)
     for _ in range(6):
-        fire()
+        happen()
     jobs.work("automation.advance")
     assert Execution.objects.filter(status="running").count() == 2
     run()
@@ -121,7 +99,7 @@ def test_the_most_urgent_goes_first():
     options.set("AUTOMATION_MAX_CONCURRENT", 1)
     for name, priority in (("low", 0), ("high", 2), ("normal", 1)):
         make_rule(name, priority=priority)
-    fire()
+    happen()
     order = []
     for _ in range(3):
         jobs.work("automation.advance")
@@ -132,8 +110,8 @@ def test_the_most_urgent_goes_first():
 
 def test_one_at_a_time_where_the_rule_queues():
     make_rule(concurrency="queue")
-    fire()
-    fire()
+    happen()
+    happen()
     jobs.work("automation.advance")
     assert sorted(Execution.objects.values_list("status", flat=True)) == ["pending", "running"]
     run()
@@ -142,9 +120,9 @@ def test_one_at_a_time_where_the_rule_queues():
 
 def test_a_restarting_rule_cancels_what_still_runs():
     make_rule(concurrency="restart")
-    fire()
+    happen()
     jobs.work("automation.advance")
-    fire()
+    happen()
     jobs.work("automation.advance")
     assert list(Execution.objects.order_by("id").values_list("status", flat=True)) == ["cancelled", "running"]
     assert Invocation.objects.order_by("id").first().status == "cancelled"
@@ -152,7 +130,7 @@ def test_a_restarting_rule_cancels_what_still_runs():
 
 def test_past_its_time_it_ends_and_its_action_is_stopped():
     make_rule(timeout_seconds=10)
-    fire()
+    happen()
     jobs.work("automation.advance")
     with time_machine.travel(clock.now() + timedelta(seconds=11), tick=False):
         executions.advance(clock.now(), 10)
@@ -162,7 +140,7 @@ def test_past_its_time_it_ends_and_its_action_is_stopped():
 
 def test_cancelling_ends_it_and_its_action():
     make_rule()
-    fire()
+    happen()
     jobs.work("automation.advance")
     execution = Execution.objects.get()
     assert executions.cancel(execution, reason="Enough.")
@@ -176,13 +154,13 @@ def test_asking_first_takes_no_room_and_no_time():
     options.set("AUTOMATION_LEVEL", "assisted")
     options.set("AUTOMATION_MAX_CONCURRENT", 1)
     make_rule("first", timeout_seconds=10)
-    fire()
+    happen()
     run()
     assert Invocation.objects.get().status == "awaiting_approval"
     options.set("AUTOMATION_LEVEL", "intelligent")
     make_rule("second")
     with time_machine.travel(clock.now() + timedelta(hours=2), tick=False):
-        fire()
+        happen()
         run()
     assert dict(Execution.objects.filter(status__in=["running", "completed"]).values_list("name", "status")) == {
         "first": "running",
@@ -193,7 +171,7 @@ def test_asking_first_takes_no_room_and_no_time():
 def test_while_a_person_is_waited_for_turns_write_nothing():
     options.set("AUTOMATION_LEVEL", "assisted")
     make_rule(timeout_seconds=10)
-    fire()
+    happen()
     run()
     deadline = Execution.objects.get().deadline_at
     with time_machine.travel(clock.now() + timedelta(minutes=20), tick=False):
@@ -209,7 +187,7 @@ def test_a_deferrable_rule_waits_while_the_machine_is_busy_and_says_so_but_not_f
     begin = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
     with time_machine.travel(begin, tick=False):
         sample(begin, cpu_usage=97)
-        fire()
+        happen()
         executions.advance(clock.now(), 10)
         execution = Execution.objects.get()
         assert execution.status == "pending"
@@ -226,7 +204,7 @@ def test_it_is_started_after_its_longest_wait_however_busy_it_is():
     begin = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
     with time_machine.travel(begin, tick=False):
         sample(begin, cpu_usage=97)
-        fire()
+        happen()
         executions.advance(clock.now(), 10)
     with time_machine.travel(begin + timedelta(minutes=5), tick=False):
         executions.advance(clock.now(), 10)
@@ -238,7 +216,7 @@ def test_an_urgent_rule_never_waits_for_the_machine():
     begin = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
     with time_machine.travel(begin, tick=False):
         sample(begin, cpu_usage=97)
-        fire()
+        happen()
         executions.advance(clock.now(), 10)
     assert Execution.objects.get().status == "running"
 
@@ -272,7 +250,7 @@ def test_without_any_the_figures_are_numbers():
 
 def test_a_killed_worker_leaves_an_execution_that_the_sweep_finds():
     make_rule()
-    fire()
+    happen()
     jobs.work("automation.advance")
     Invocation.objects.update(status="completed", ended_at=clock.now())
     assert executions.due_count(clock.now()) == 1
@@ -284,7 +262,7 @@ def test_ten_are_started_with_few_statements_more_than_one(django_assert_max_num
     options.set("AUTOMATION_MAX_CONCURRENT", 50)
     make_rule(concurrency="parallel", max_parallel=50)
     for _ in range(10):
-        fire()
+        happen()
     with django_assert_max_num_queries(10 + 10 * 8):
         executions.advance(clock.now(), 100)
     assert Execution.objects.filter(status="running").count() == 10
@@ -293,7 +271,7 @@ def test_ten_are_started_with_few_statements_more_than_one(django_assert_max_num
 def test_of_several_that_wait_only_the_last_of_a_restarting_rule_runs():
     make_rule(concurrency="restart")
     for _ in range(3):
-        fire()
+        happen()
     jobs.work("automation.advance")
     assert list(Execution.objects.order_by("id").values_list("status", flat=True)) == ["cancelled", "cancelled", "running"]
     assert Invocation.objects.count() == 1
@@ -303,7 +281,7 @@ def test_a_long_line_of_one_rule_holds_up_no_other():
     options.set("AUTOMATION_MAX_CONCURRENT", 2)
     make_rule("slow", concurrency="queue", priority=3)
     for _ in range(12):
-        fire()
+        happen()
     make_rule("other", priority=1, trigger_params={"events": ["error.occurred"]})
     events.publish("error.occurred", data={"error_type": "ValueError", "message": "x", "context": {}})
     jobs.work("kernel.route")
@@ -313,7 +291,7 @@ def test_a_long_line_of_one_rule_holds_up_no_other():
 
 def test_cancelling_stops_the_action_that_runs_by_then():
     make_rule(actions=[NOOP, NOOP])
-    fire()
+    happen()
     jobs.work("automation.advance")
     seen_before = Execution.objects.get()
     work_off()
@@ -326,7 +304,7 @@ def test_cancelling_stops_the_action_that_runs_by_then():
 def test_what_is_cancelled_in_the_middle_of_a_turn_stays_cancelled(monkeypatch, status):
     """As on SQLite, where no row is locked: somebody cancels between the look and the step."""
     make_rule(actions=[NOOP, NOOP])
-    fire()
+    happen()
     if status == "running":
         jobs.work("automation.advance")
         work_off()

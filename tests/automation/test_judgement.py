@@ -16,13 +16,6 @@ pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
 def publish(status="degraded", **data):
     """One event, routed."""
     event = events.publish("system.status", data={"status": status, "component": "database", "details": {}, **data})

@@ -11,7 +11,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from automation.models import Execution, Rule, RuleState, Verdict
 from automation.services import rules
-from automation.services.judging import arming, judgement
+from automation.services.judging import judgement
 from config.kernel.flow import clock
 from config.kernel.models import AuditRecord
 from tests.automation.test_rule_pages import TYPED
@@ -21,13 +21,6 @@ from tests.support.rules import make_rule, sample
 pytestmark = pytest.mark.django_db
 LIST, ADD = "/admin/automation/rule/", "/admin/automation/rule/add/"
 FORM = {name: value for name, value in TYPED.items() if not name.startswith("_")}
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
 
 
 def person(role, *more):

@@ -11,18 +11,17 @@ from automation.forms.examples import EXAMPLES
 from automation.forms.rules import RuleForm
 from automation.models import Execution, Rule, Verdict
 from automation.services import control, executions, rules
-from automation.services.judging import arming, judgement, wording
+from automation.services.judging import judgement, wording
 from config.acts.models import Approval, Invocation
 from config.acts.plugins.actions import actions
 from config.kernel.desk import options
-from config.kernel.flow import clock, events, jobs
+from config.kernel.flow import clock
 from config.kernel.flow.errors import Forbidden, InvalidInput
 from config.kernel.models import Event
 from config.kernel.plugins.contracts import finders, storytellers
-from tests.support.acting.executor import work_off
 from tests.support.api import ADMIN, OPERATOR, VIEWER
 from tests.support.pages import client_of, said, statements, text_of
-from tests.support.rules import NOTHING, make_rule, sample
+from tests.support.rules import NOTHING, happen, make_rule, run, sample
 
 pytestmark = pytest.mark.django_db
 
@@ -58,13 +57,6 @@ TYPED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
 def typed(**changes):
     """The form as it is sent; None takes a field out."""
     return {name: value for name, value in {**TYPED, **changes}.items() if value is not None}
@@ -74,24 +66,12 @@ def page_of(rule):
     return reverse("automation:rule", args=[rule.uid])
 
 
-def fire(**data):
-    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
-
-
 def judged(**values):
     """A sample that is judged; one before it is history."""
     sample(clock.now() - timedelta(seconds=60), **values)
     judgement.judge_samples()
     sample(clock.now(), **values)
     judgement.judge_samples()
-
-
-def run():
-    for _ in range(6):
-        jobs.work("automation.advance")
-        work_off()
 
 
 # --- the form ---------------------------------------------------------------------------------
@@ -256,7 +236,7 @@ def test_the_list_says_why_each_did_not_fire():
 
 def test_the_list_costs_as_many_statements_for_ten_as_for_one():
     make_rule("Number 0")
-    fire()
+    happen()
     client = client_of()
     client.get("/rules")
     one = statements(client, "/rules")
@@ -329,7 +309,7 @@ def test_nobody_gets_done_with_the_rights_of_an_owner_what_he_may_not_do_himself
 
 
 def test_trying_on_a_past_event_shows_parts_and_filled_actions_and_does_nothing():
-    event = fire(component="cache")
+    event = happen(component="cache")
     rule = make_rule(
         mode="off",
         condition="data.component == 'cache'",
@@ -355,7 +335,7 @@ def test_trying_on_the_present_values():
 
 def test_a_back_test_says_when_it_would_have_fired_and_what_was_held():
     for _ in range(3):
-        fire()
+        happen()
     rule = make_rule(mode="off", cooldown_seconds=3600)
     address = reverse("automation:rule-back-test", args=[rule.uid])
     answer = client_of(VIEWER).get(address, {"window": "1h"})
@@ -375,7 +355,7 @@ def test_a_back_test_says_when_it_would_have_fired_and_what_was_held():
 def test_executions_are_listed_filtered_and_exported():
     make_rule("Loud", actions=[{"action": "acting.fail", "params": {"how": "failed"}}])
     make_rule("Quiet", mode="shadow")
-    fire()
+    happen()
     run()
     client = client_of(VIEWER)
     assert {"Loud", "Quiet"} <= {one.name for one in client.get("/executions").context["page"].rows}
@@ -393,19 +373,19 @@ def test_executions_are_listed_filtered_and_exported():
 
 def test_the_list_of_executions_costs_no_more_for_more():
     make_rule()
-    fire()
+    happen()
     client = client_of()
     client.get("/executions")
     one = statements(client, "/executions")
     for _ in range(5):
-        fire()
+        happen()
         run()
     assert statements(client, "/executions") == one
 
 
 def test_one_execution_tells_what_caused_it_what_it_did_and_what_came_of_it():
     make_rule(condition="data.component == 'database'", actions=[NOTHING, EMIT])
-    event = fire()
+    event = happen()
     run()
     execution = Execution.objects.get()
     answer = client_of(VIEWER).get(reverse("automation:execution", args=[execution.uid]))
@@ -430,7 +410,7 @@ def test_an_execution_is_cancelled_and_a_call_undone():
 def test_what_waits_for_a_person_is_answered_on_its_page():
     options.set("AUTOMATION_LEVEL", "assisted")
     make_rule()
-    fire()
+    happen()
     run()
     approval, execution = Approval.objects.get(), Execution.objects.get()
     client = client_of()
@@ -449,7 +429,7 @@ def test_what_waits_for_a_person_is_answered_on_its_page():
 
 def test_an_undo_is_offered_where_there_is_one(monkeypatch):
     make_rule()
-    fire()
+    happen()
     run()
     execution, call = Execution.objects.get(), Invocation.objects.get()
     client = client_of()
@@ -468,7 +448,7 @@ def test_an_undo_is_offered_where_there_is_one(monkeypatch):
 
 def test_the_overview_says_how_automation_stands_and_switches_it():
     make_rule()
-    fire()
+    happen()
     run()
     client = client_of()
     shown = text_of(client.get("/"))
@@ -485,7 +465,7 @@ def test_the_overview_says_how_automation_stands_and_switches_it():
 
 def test_the_search_box_finds_rules_and_executions():
     rule = make_rule("Nightly")
-    fire()
+    happen()
     execution = Execution.objects.get()
     assert finders.get("automation.rule")(rule.uid).url == page_of(rule)
     assert finders.get("automation.rule")("nightly").url == page_of(rule)
@@ -495,7 +475,7 @@ def test_the_search_box_finds_rules_and_executions():
 
 def test_an_event_tells_of_the_rules_that_it_did_not_move():
     make_rule("Picky", condition="data.component == 'cache'")
-    event = fire()
+    event = happen()
     moments = storytellers.get("automation.rules")(Event.objects.get(pk=event.pk))
     assert [moment.text.startswith("The rule 'Picky': not met") for moment in moments] == [True]
     assert "times in a row" not in moments[0].text
@@ -503,9 +483,9 @@ def test_an_event_tells_of_the_rules_that_it_did_not_move():
 
 def test_the_latest_of_several_events_tells_how_many_were_judged_alike_and_since_when():
     make_rule("Picky", condition="data.component == 'cache'")
-    fire()
-    fire()
-    event = fire()
+    happen()
+    happen()
+    event = happen()
     verdict = Verdict.objects.get()
     (moment,) = storytellers.get("automation.rules")(event)
     assert (

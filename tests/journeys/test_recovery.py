@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.journeys.test_demo_service import command_of_the_readme
-from tests.support import stack, supervised
+from tests.support import supervised
 from tests.support.stack import until
 
 ITEMS = """
@@ -29,15 +28,7 @@ def demo():
 
 @pytest.fixture(scope="module")
 def house(demo, tmp_path_factory):
-    """It knows where supervisord listens, and which service recovery restarts."""
-    settings = {
-        "SUPERVISOR_URL": demo.socket,
-        "STEWARD_TRUSTED_TARGETS": ",".join(f"http://127.0.0.1:{demo.port + number}" for number in range(3)),
-        "SERVICE_CHECK_SECONDS": "1",
-        "RECOVERY_SERVICES": "demo",
-    }
-    with stack.installation(tmp_path_factory.mktemp("house"), **settings) as found:
-        found.manage(*command_of_the_readme("register", demo))
+    with supervised.watched(demo, tmp_path_factory.mktemp("house"), RECOVERY_SERVICES="demo") as found:
         found.manage("shell", "-v", "0", "-c", ITEMS)
         yield found
 

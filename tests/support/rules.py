@@ -1,4 +1,4 @@
-"""Rules and recorded samples for tests."""
+"""Rules, what wakes them and what they start, for tests."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,6 +7,9 @@ from typing import Any
 from automation.models import Rule
 from automation.services import rules
 from config.kernel import series
+from config.kernel.flow import events, jobs
+from config.kernel.models import Event
+from tests.support.acting.executor import work_off
 
 NOTHING: dict[str, Any] = {"action": "acting.noop", "params": {}}
 
@@ -23,3 +26,17 @@ def sample(at: datetime, **values: float) -> None:
     """What was measured at that moment; dots in names are written as two underscores."""
     named: Mapping[str, float] = {name.replace("__", "."): value for name, value in values.items()}
     series.record(named, at)
+
+
+def happen(**data: Any) -> Event:
+    """One event of the type that `make_rule` listens to, routed and judged."""
+    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}, **data})
+    jobs.work("kernel.route")
+    return event
+
+
+def run() -> None:
+    """Everything that executions can do now."""
+    for _ in range(6):
+        jobs.work("automation.advance")
+        work_off()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import servers
+from tests.support import servers, stack
 from tests.support.environment import ROOT
-from tests.support.stack import until
+from tests.support.stack import Stack, until
 
 HERE = ROOT / "examples" / "demo_service"
 
@@ -68,6 +69,26 @@ def demo() -> Iterator[Demo]:
         finally:
             running.terminate()
             running.wait(20)
+
+
+@contextlib.contextmanager
+def watched(demo: Demo, folder: Path, **settings: str) -> Iterator[Stack]:
+    """An installation that knows where supervisord listens, and has the demo service under watch as the README says."""
+    own = {
+        "SUPERVISOR_URL": demo.socket,
+        "STEWARD_TRUSTED_TARGETS": ",".join(f"http://127.0.0.1:{demo.port + number}" for number in range(3)),
+        "SERVICE_CHECK_SECONDS": "1",
+    }
+    with stack.installation(folder, **own, **settings) as house:
+        house.manage(*command_of_the_readme("register", demo))
+        yield house
+
+
+def command_of_the_readme(deed: str, demo: Demo) -> list[str]:
+    """The words after `manage.py` of the command that the README prints for this deed, for where this one listens."""
+    text = (HERE / "README.md").read_text().replace("\\\n", " ").replace("8870", str(demo.port))
+    line = next(line for line in text.splitlines() if line.startswith(f"python3 manage.py services {deed}"))
+    return shlex.split(line)[2:]
 
 
 def _three_free_ports() -> int:

@@ -9,12 +9,11 @@ from django_celery_beat.models import PeriodicTask
 
 from automation.models import Execution, Rule, Verdict
 from automation.services import rules
-from automation.services.judging import arming
 from config.kernel.desk import options, tokens
-from config.kernel.flow import events, jobs
+from config.kernel.flow import jobs
 from config.kernel.models import AuditRecord
 from tests.support.api import OPERATOR, VIEWER, Caller
-from tests.support.rules import make_rule, sample
+from tests.support.rules import happen, make_rule, sample
 
 pytestmark = pytest.mark.django_db
 BASE = "/api/v1/automation/rules"
@@ -27,19 +26,6 @@ BODY: dict[str, Any] = {
     "cooldown_seconds": 600,
     "priority": "HIGH",
 }
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
-def happen(**data: Any) -> Any:
-    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
 
 
 # --- made, read, changed, deleted ---------------------------------------------------------------

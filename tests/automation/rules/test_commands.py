@@ -9,7 +9,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from automation.models import Execution, Rule
-from automation.services.judging import arming
 from config.acts import tasks
 from config.kernel.desk import options
 from config.kernel.flow import clock, events, jobs
@@ -21,11 +20,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _begin_anew(monkeypatch):
-    arming.forget()
+def _in_this_thread(monkeypatch):
+    """Actions run in the test's own thread."""
     monkeypatch.setattr(tasks.Invoke, "work", lambda self, now, limit: work_off() and 0)
-    yield
-    arming.forget()
 
 
 def said(*words: str) -> str:

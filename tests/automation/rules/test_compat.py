@@ -11,7 +11,6 @@ from django_celery_beat.models import PeriodicTask
 
 from automation.models import Execution, Rule
 from automation.services import executions
-from automation.services.judging import arming
 from config.kernel.flow import clock, jobs
 from tests.support.acting.executor import work_off
 from tests.support.api import OPERATOR, VIEWER, Caller
@@ -67,13 +66,6 @@ ALERT: dict[str, Any] = {
     ],
     "cooldown_period": 600,
 }
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
 
 
 # --- rules ----------------------------------------------------------------------------------------

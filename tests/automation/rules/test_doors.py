@@ -1,7 +1,5 @@
 """`/api/v1/automation/executions, start, stop, status, config, triggers, names, conditions/check` and who may call what."""
 
-from typing import Any
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -9,36 +7,14 @@ from django.test.utils import CaptureQueriesContext
 from automation.enums import AutomationTrigger
 from automation.models import Execution
 from automation.services import executions
-from automation.services.judging import arming
 from config.acts.plugins.triggers import triggers
 from config.kernel.desk import options
-from config.kernel.flow import clock, events, jobs
-from tests.support.acting.executor import work_off
+from config.kernel.flow import clock
 from tests.support.api import ADMIN, OPERATOR, VIEWER, Caller
-from tests.support.rules import make_rule, sample
+from tests.support.rules import happen, make_rule, run, sample
 
 pytestmark = pytest.mark.django_db
 BASE = "/api/v1/automation"
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
-def happen(**data: Any) -> Any:
-    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
-
-
-def run() -> None:
-    for _ in range(3):
-        jobs.work("automation.advance")
-        work_off()
-    jobs.work("automation.advance")
 
 
 # --- executions -----------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import pytest
 import time_machine
 
 from automation.models import Execution, Verdict
-from automation.services.judging import arming
 from config.kernel.flow import clock, events, jobs
 from config.kernel.models import EventType
 from tests.automation.rules.test_compat import ALERT, EXAMPLES, RULES
@@ -16,13 +15,6 @@ from tests.support.rules import make_rule, sample
 
 pytestmark = pytest.mark.django_db
 EXAMPLE = {one["name"]: one for one in EXAMPLES}
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
 
 
 def post(name: str) -> str:

@@ -7,7 +7,6 @@ import time_machine
 
 from automation.models import Execution, Rule
 from automation.services import control, executions, health_checks
-from automation.services.judging import arming
 from config import facade
 from config.acts import tasks
 from config.kernel.desk import options
@@ -19,13 +18,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _begin_anew(monkeypatch):
-    """Nothing remembered; actions run in the test's own thread."""
-    arming.forget()
+def _in_this_thread(monkeypatch):
+    """Actions run in the test's own thread."""
     monkeypatch.setattr(tasks.Invoke, "work", lambda self, now, limit: work_off() and 0)
     monkeypatch.setattr(health_checks, "_checks", dict(health_checks._checks))
-    yield
-    arming.forget()
 
 
 def look(**values: float) -> None:

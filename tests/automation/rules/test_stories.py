@@ -8,34 +8,11 @@ from django.test.utils import CaptureQueriesContext
 
 from automation.models import Execution
 from automation.services import executions, rules
-from automation.services.judging import arming
-from config.kernel.flow import events, jobs
 from config.kernel.plugins.contracts import storytellers
-from tests.support.acting.executor import work_off
 from tests.support.pages import client_of, text_of
-from tests.support.rules import make_rule
+from tests.support.rules import happen, make_rule, run
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
-
-
-def happen() -> Any:
-    event = events.publish("system.status", data={"status": "x", "component": "database", "details": {}})
-    jobs.work("kernel.route")
-    return event
-
-
-def run() -> None:
-    for _ in range(3):
-        jobs.work("automation.advance")
-        work_off()
-    jobs.work("automation.advance")
 
 
 def story(event: Any) -> list[Any]:
