@@ -56,6 +56,12 @@ def test_unknown_actions_and_bad_parameters_are_refused_before_there_is_a_row():
     assert not Invocation.objects.exists()
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1])
+def test_a_time_out_that_is_no_length_is_refused(seconds):
+    with pytest.raises(InvalidInput, match="time-out"):
+        call(timeout_seconds=seconds)
+
+
 def test_the_same_key_is_the_same_call_and_of_another_action_a_conflict():
     first = call(key="exe_1:0")
     assert call(key="exe_1:0").pk == first.pk

@@ -1,6 +1,7 @@
 """The only way to have an action run: from a rule, a step, a fix, a command or the API.
 A call is a row; the duty `acts.invoke` works it off. What becomes of it is read from the row, after a nudge of its `follower`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -232,7 +233,7 @@ def _row(one: Wanted, uid: str) -> tuple[Invocation, Ruling]:
 def _fresh(one: Wanted, action: Action, cleaned: dict[str, Any], uid: str = "") -> Invocation:
     now, here = clock.now(), one.about or context.current()
     timeout = one.timeout_seconds or action.timeout_seconds or options.get("ACTION_TIMEOUT")
-    if timeout <= 0:
+    if not 0 < timeout < math.inf:  # which is no number is refused, too: no database keeps it
         raise InvalidInput("The time-out must be more than 0 seconds.", fields={"timeout_seconds": ["It must be more than 0."]})
     _check_retry(one.retry)
     shown = forms.masked(action.Parameters, cleaned)
