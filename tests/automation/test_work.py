@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
@@ -264,6 +265,24 @@ def test_what_a_processor_publishes_belongs_to_the_chain_that_brought_the_item()
             work.enqueue(line, {})
         work.process(work.take(line, 1))
     assert [(one.cause_uid, one.correlation_id, one.hops) for one in seen] == [("evt_1", "c-1", 2)]
+
+
+def test_leases_are_renewed_when_time_has_passed_and_not_for_each_item(time_machine):
+    until = []
+
+    def answer(item):
+        until.append(WorkItem.objects.values_list("lease_until", flat=True).order_by("-id").first())
+        if item.payload["number"] == 2:
+            time_machine.shift(20)
+        return Done()
+
+    time_machine.move_to(clock.now(), tick=False)
+    with processing(answer), CaptureQueriesContext(connection) as seen:
+        line = queue(timeout_seconds=60)
+        items(line, 6)
+        work.process(work.take(line, 6))
+    assert sum(one["sql"].startswith('UPDATE "automation_workitem" SET "lease_until"') for one in seen) == 1
+    assert [(one - until[0]).total_seconds() for one in until] == [0, 0, 0, 20, 20, 20]
 
 
 def test_an_item_whose_worker_vanished_is_found_and_worked_by_the_next():

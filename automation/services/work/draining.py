@@ -59,13 +59,9 @@ def _room(queue: Queue) -> int:
     calls = Invocation.objects.filter(caller=_caller(queue))
     if calls.filter(status__in=BAD, ended_at__gte=clock.now() - REST).exists():
         return 0
-    at_work = max(calls.filter(status__in=Invocation.OPEN).count(), _others_at_work(queue))
+    # Items that batches and people work count too: a call that finds the limit reached would only end again.
+    at_work = max(calls.filter(status__in=Invocation.OPEN).count(), taking.in_progress(queue))
     return min(queue.max_in_progress - at_work, taking.ready(queue, clock.now())[: queue.max_in_progress].count() or 1)
-
-
-def _others_at_work(queue: Queue) -> int:
-    """Items that are worked now, by batches and people too: a call that finds the limit reached would only end again."""
-    return WorkItem.objects.filter(queue=queue, status=WorkItem.Status.PROCESSING, lease_until__gt=clock.now()).count()
 
 
 def _call(queue: Queue) -> int:

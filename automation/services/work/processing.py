@@ -47,7 +47,8 @@ def process(taken: Taken, *, stops_at_failure: bool = False, until: datetime | N
         if processor is None or (until is not None and clock.now() >= until):
             taking.release(taken, rest)
             break
-        if not taking.renew(taken, rest) or not taking.begin(taken, item):
+        taking.renew(taken, rest)
+        if not taking.begin(taken, item):
             continue
         then = _without_secrets(processor, taken.queue, _try(processor, taken.queue, item))
         if settle(taken, item, then):

@@ -73,16 +73,20 @@ def take_again(queue: Queue, *, batch: str) -> Taken:
 
 
 def in_progress(queue: Queue) -> int:
-    """How many of its items are being worked."""
-    return WorkItem.objects.filter(queue=queue, status=WorkItem.Status.PROCESSING).count()
+    """How many of its items are being worked, by whomever; what a worker left behind does not count."""
+    return WorkItem.objects.filter(queue=queue, status=WorkItem.Status.PROCESSING, lease_until__gt=clock.now()).count()
 
 
-def renew(taken: Taken, items: Sequence[WorkItem]) -> bool:
-    """Own them for another attempt's time. False when the first of them was lost to somebody else."""
-    until = clock.now() + timedelta(seconds=taken.queue.timeout_seconds + MARGIN_SECONDS)
+def renew(taken: Taken, items: Sequence[WorkItem]) -> None:
+    """Own them for another attempt's time. Not before half of the margin is used up: what is done at once is not written for each item."""
+    now, attempt = clock.now(), taken.queue.timeout_seconds
+    if (items[0].lease_until or now) > now + timedelta(seconds=attempt + MARGIN_SECONDS / 2):
+        return
+    until = now + timedelta(seconds=attempt + MARGIN_SECONDS)
     mine = WorkItem.objects.filter(lease_token=taken.token, status=WorkItem.Status.PROCESSING)
     mine.filter(pk__in=[item.pk for item in items]).update(lease_until=until)
-    return mine.filter(pk=items[0].pk).exists()
+    for item in items:
+        item.lease_until = until
 
 
 def release(taken: Taken, items: Sequence[WorkItem]) -> int:
