@@ -211,6 +211,14 @@ def test_a_processor_may_ask_to_be_called_later_which_is_no_attempt():
     assert (item.status, item.attempts, item.next_attempt_at) == ("waiting", 0, later)
 
 
+def test_one_that_wants_to_be_called_again_at_once_does_not_hold_up_the_others():
+    with processing(lambda item: Waiting(clock.now()) if item.payload["number"] == 0 else Done()) as told:
+        line = queue(is_automatic=True)
+        items(line, 3)
+        assert work.drain(line, seconds=5) == 3
+    assert told.numbers == [0, 1, 2]
+
+
 def test_a_queue_whose_processor_is_not_configured_is_paused_and_loses_nothing():
     with processing(lambda item: NotConfigured("STEWARD_COMMANDS_FILE names no file.")) as told:
         line = queue()

@@ -25,6 +25,7 @@ from config.kernel.watch import notifications
 
 RESULT_BYTES = 32 * 1024
 ERROR_LETTERS = 2000
+LEAST_WAIT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,9 @@ def settle(taken: Taken, item: WorkItem, then: Next) -> bool:
 def _next_at(then: Next, now: datetime) -> datetime | None:
     if then.status == "held":
         return None
-    return then.resume_at or now + timedelta(seconds=then.wait_seconds or 0.0)
+    if then.resume_at is not None:  # at once would be again and again, before all others
+        return max(then.resume_at, now + LEAST_WAIT)
+    return now + timedelta(seconds=then.wait_seconds or 0.0)
 
 
 def _hold(queue: Queue, what: str) -> None:
