@@ -19,5 +19,5 @@ class BackupForm(forms.Form):
         min_value=1,
         max_value=3650,
         initial=USUAL_DAYS,
-        help_text="Once this one is made, every backup that is older than this is removed.",
+        help_text="Once this one is made, those of the same types that are older than this are removed.",
     )

@@ -9,7 +9,7 @@ import shutil
 import socket
 import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from automation.services.archives import backup_parts
 from config.acts.models import Backup
@@ -43,7 +44,7 @@ def folder() -> Path:
 
 
 def create(types: Sequence[str], *, retention_days: int = USUAL_DAYS, created_by: str = "system", key: str | None = None) -> Backup:
-    """Make a backup of `types`, read it back, then remove those older than `retention_days`.
+    """Make a backup of `types`, read it back, then remove those of the same types older than `retention_days`.
 
     Under a `key` that was used before it is the backup of then. Raises InvalidInput, Conflict while another one is being made, and
     PermanentError with the code `not_configured` when a program or a folder is missing.
@@ -56,7 +57,7 @@ def create(types: Sequence[str], *, retention_days: int = USUAL_DAYS, created_by
     values: dict[str, Any] = {"created_by": created_by[:150], "key": key, "types": wanted}
     with _disk("The backup could not be written"), _alone(), tempfile.TemporaryDirectory(dir=folder(), prefix=MAKING) as work:
         made = _kept(_written(wanted, Path(work)), values, retention_days)
-    delete_older(clock.now() - timedelta(days=retention_days))
+    delete_older(clock.now() - timedelta(days=retention_days), types=wanted)
     return made
 
 
@@ -97,21 +98,30 @@ def restore(backup: Backup, *, part: str, into: str) -> str:
     return where
 
 
-def delete_older(moment: datetime) -> int:
-    """Remove backups of data made before then, archive and row; the newest stays whatever its age. How many."""
-    return _delete(Backup.objects.filter(created_at__lt=moment))
+def delete_older(moment: datetime, *, types: Sequence[str] = TYPES) -> int:
+    """Remove backups of data made before then that hold nothing but `types`, archive and row. How many.
+
+    The newest of each type stays, whatever its age: a backup of the configuration replaces none of the database.
+    """
+    return _delete(row for row in _mine().filter(created_at__lt=moment) if set(row.types) <= set(types))
 
 
 def delete_expired(now: datetime) -> int:
     """Remove those whose own time is over."""
-    return _delete(Backup.objects.filter(expires_at__lt=now))
+    return _delete(_mine().filter(expires_at__lt=now))
 
 
-def _delete(rows: Any) -> int:
-    mine = Backup.objects.filter(kind=Backup.Kind.DATA)
-    newest = mine.order_by("-created_at", "-id").values_list("pk", flat=True).first()
+def _mine() -> "QuerySet[Backup]":
+    """Backups of data whose archives are on this machine."""
+    return Backup.objects.filter(kind=Backup.Kind.DATA, host=socket.gethostname())
+
+
+def _delete(rows: Iterable[Backup]) -> int:
+    last: dict[str, int] = {}
+    for pk, types in Backup.objects.filter(kind=Backup.Kind.DATA).order_by("created_at", "id").values_list("pk", "types"):
+        last |= dict.fromkeys(types, pk)
     removed = 0
-    for row in rows.filter(kind=Backup.Kind.DATA, host=socket.gethostname()).exclude(pk=newest):
+    for row in [row for row in rows if row.pk not in last.values()]:
         with transaction.atomic():
             audit.record("backup.removed", row, kind=MODIFIED, size=row.size)
             Backup.objects.filter(pk=row.pk).delete()

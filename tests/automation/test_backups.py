@@ -346,6 +346,17 @@ def test_archives_older_than_retention_days_are_removed_with_their_rows(time_mac
     assert AuditRecord.objects.filter(action="backup.removed", subject=f"backup:{old.uid}").exists()
 
 
+def test_a_backup_of_one_type_removes_none_of_another_and_replaces_none(time_machine, settings, tmp_path):
+    settings.BACKUP_FOLDERS = [str(tmp_path / "data")]
+    time_machine.move_to("2026-01-01T00:00:00Z", tick=False)
+    kept = [backups.create(["files", "config"]), backups.create(["files"])]
+    time_machine.move_to("2026-01-09T00:00:00Z", tick=False)
+    backups.create(["config"], retention_days=1)
+    assert set(Backup.objects.values_list("uid", flat=True)) >= {one.uid for one in kept}
+    backups.delete_expired(clock.now() + timedelta(days=99))
+    assert [one.types for one in Backup.objects.order_by("id")] == [["files"], ["config"]]
+
+
 def test_the_newest_backup_stays_whatever_its_age():
     backup = backups.create(["config"], retention_days=1)
     assert backups.delete_expired(clock.now() + timedelta(days=99)) == 0
