@@ -18,6 +18,7 @@ from config.kernel.flow.errors import PermanentError
 from config.kernel.flow.outcomes import Done, Failed, NotConfigured, Refused
 from config.kernel.models import Tally
 from config.kernel.watch import metrics
+from tests.support.acting.actions.fail import Fail
 from tests.support.acting.executor import work_off
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +53,7 @@ def test_a_call_is_run_and_recorded():
 
 @pytest.mark.parametrize("outcome", [Failed("wordy", "a" * 2_000_000), Refused("a" * 2_000_000), NotConfigured("a" * 2_000_000)])
 def test_a_sentence_without_end_is_cut_so_that_it_comes_through(outcome):
-    class Wordy(type(actions.get("acting.fail"))):
+    class Wordy(Fail):
         def run(self, params, call):
             return outcome
 

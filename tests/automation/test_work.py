@@ -247,9 +247,9 @@ def test_a_result_that_is_too_large_is_cut():
         raising(PermanentError("I do not know hush-hush-7.")),
     ],
 )
-def test_a_queues_secret_that_comes_back_is_not_kept_with_the_item(answer):
+def test_a_queues_secret_that_comes_back_is_not_kept_with_the_item(answer, monkeypatch):
     with processing(answer) as told:
-        told.Parameters = processors.get("automation.http_call").Parameters
+        monkeypatch.setattr(told, "Parameters", processors.get("automation.http_call").Parameters)
         line = queue(parameters={"url": "https://example.com/", "token": "hush-hush-7"})
         items(line, 1)
         work.process(work.take(line, 1))

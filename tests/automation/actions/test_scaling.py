@@ -128,7 +128,8 @@ def test_a_pool_that_cannot_be_counted_is_left_alone(settings, monkeypatch):
 
 
 @pytest.mark.django_db
-def test_in_the_one_process_set_up_there_is_no_pool():
+def test_in_the_one_process_set_up_there_is_no_pool(settings):
+    settings.REDIS_URL = ""
     with controllers.swapped("healing.celery_pool", Embedded()):
         found = perform(RESOURCES, {"scale_factor": 1.5})
     assert isinstance(found, NotConfigured)
