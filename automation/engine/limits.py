@@ -9,6 +9,8 @@ from config.acts.language import tree
 
 # The requirement's own word → the name it limits, and what its number must be multiplied by.
 SPELT = {"min_queue_age_minutes": ("oldest_age", ">=", 60.0), "max_queue_age_minutes": ("oldest_age", "<=", 60.0)}
+# Below this a whole number keeps all its digits.
+WHOLE = 2**63
 BOUNDS = {"min_": ">=", "max_": "<="}
 
 
@@ -18,8 +20,8 @@ def sources(limits: Mapping[str, Any], *, queue: str, known: Container[str], nam
 
 
 def written(value: float) -> str:
-    """A number in the language of conditions, to its last digit."""
-    return repr(value).removesuffix(".0")
+    """A number in the language of conditions, to its last digit. PostgreSQL gives 1e22 back as a whole number."""
+    return repr(float(value)).removesuffix(".0")
 
 
 def of_queue(queue: str, name: str) -> str:
@@ -61,7 +63,7 @@ def _literal(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value) if isinstance(value, int) else written(_number(key, value))
+        return str(value) if isinstance(value, int) and abs(value) < WHOLE else written(_number(key, value))
     if isinstance(value, str):
         return tree.quoted(value)
     raise ValueError(f"{key} must be a number, a text, true or false, not {value!r}.")

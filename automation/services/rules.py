@@ -64,6 +64,7 @@ def create(*, owner: User | None, uid: str = "", managed_by: str = "", **fields:
 def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
     """Change what is named; a shipped rule becomes its editor's. Raises as `create`."""
     _ensure_free(rule)
+    _await_judges(rule)
     row = Rule.living.select_for_update(of=("self",)).select_related("owner").get(pk=rule.pk)
     before = {name: getattr(row, name) for name in FIELDS}
     _change(row, changes)
@@ -112,6 +113,7 @@ def set_mode(rule: Rule, mode: str, *, editor: User | None = None) -> Rule:
 def delete(rule: Rule) -> bool:
     """Gone from everywhere but history; what waits to be run is cancelled. False if it was gone."""
     _ensure_free(rule)
+    _await_judges(rule)
     now, was_on = clock.now(), rule.mode == Mode.ON
     if not Rule.living.filter(pk=rule.pk).update(deleted_at=now, mode=Mode.OFF, changed_at=now):
         return False
@@ -191,6 +193,11 @@ def _ensure_room() -> None:
 def _ensure_free(rule: Rule) -> None:
     if rule.managed_by:
         raise Conflict(f"The rule {rule.name!r} is kept by {rule.managed_by}; change it there.")
+
+
+def _await_judges(rule: Rule) -> None:
+    """Take what it remembers before the rule itself, as a sitting does: in the other order each would wait for the other."""
+    list(RuleState.objects.select_for_update().filter(rule=rule).order_by("pk").values_list("pk"))
 
 
 def _remember_less(rule: Rule, before: Mapping[str, Any], changed: Sequence[str]) -> None:

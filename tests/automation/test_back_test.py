@@ -30,6 +30,22 @@ LISTENING = [
     {**BY_EVENT, "condition": "cpu_usage > 80", "debounce_seconds": 45},
     {"trigger": "automation.absence", "trigger_params": {"events": ["system.status"], "within_seconds": 90}, "condition": "cpu_usage > 50"},
     {"trigger": "automation.sequence", "trigger_params": {"events": ["system.status"] * 3, "within_seconds": 200}},
+    {
+        "trigger": "automation.absence",
+        "trigger_params": {"events": ["system.status"], "within_seconds": 200},
+        "subject_path": "data.component",
+    },
+    {
+        "trigger": "automation.sequence",
+        "trigger_params": {"events": ["system.*", "system.status"], "within_seconds": 40},
+        "cooldown_seconds": 90,
+    },
+    {
+        "trigger": "automation.schedule",
+        "trigger_params": {"schedule": "*/7 * * * *"},
+        "condition": "cpu_usage > 80",
+        "cooldown_seconds": 900,
+    },
     {"trigger": "automation.schedule", "trigger_params": {"every_seconds": 600}, "condition": "cpu_usage > 80", "max_per_hour": 2},
 ]
 

@@ -13,12 +13,11 @@ from config.kernel.flow.errors import InvalidInput
 from tests.support.rules import make_rule, sample
 
 BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+WRITTEN = [(16_777_217.0, "16777217"), (99.99999, "99.99999"), (1e-7, "1e-07"), (10**22, "1e+22"), (80.0, "80"), (-5.5, "-5.5")]
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize(
-    ("value", "said"), [(16_777_217.0, "16777217"), (99.99999, "99.99999"), (1e-7, "1e-07"), (1e22, "1e+22"), (80.0, "80"), (-5.5, "-5.5")]
-)
+@pytest.mark.parametrize(("value", "said"), WRITTEN)
 def test_a_limit_keeps_every_digit(value, said):
     assert PastLimit().condition({"metric": "cpu_usage", "operator": ">", "value": value}) == f"cpu_usage > {said}"
 

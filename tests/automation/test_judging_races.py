@@ -1,0 +1,67 @@
+"""Rules judged while somebody changes them: neither waits for the other for ever, and nothing is done for a rule that is gone."""
+
+import threading
+
+import pytest
+from django.db import connection, connections, transaction
+
+from automation.models import Execution, RuleState
+from automation.services import rules
+from automation.services.judging import arming, judgement
+from config.kernel.flow import events
+from tests.support.rules import make_rule
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _begin_anew():
+    arming.forget()
+    yield
+    arming.forget()
+
+
+def in_a_thread(do):
+    """Runs with a connection of its own; what it raised."""
+    raised = []
+
+    def run():
+        try:
+            do()
+        except Exception as error:
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, raised
+
+
+@pytest.mark.parametrize("change", [lambda rule: rules.update(rule, condition="data.x > 1"), rules.delete])
+def test_a_rule_is_changed_while_it_is_judged(change):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite writes one after the other")
+    rule = make_rule(concurrency="parallel")
+    first = events.publish("system.status", data={"status": "x", "component": "database", "details": {}})
+    with transaction.atomic():
+        judgement.hear([first])
+    second = events.publish("system.status", data={"status": "y", "component": "database", "details": {}})
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            list(RuleState.objects.select_for_update().filter(rule=rule))
+            is_held.set()
+            may_go_on.wait(10)
+            judgement.hear([second])
+
+    judge, raised = in_a_thread(hold)
+    assert is_held.wait(10)
+    editor, refused = in_a_thread(lambda: change(rule))
+    editor.join(0.5)  # it waits for the judge by now
+    may_go_on.set()
+    judge.join(20)
+    editor.join(20)
+    assert (raised, refused) == ([], [])
+    assert Execution.objects.filter(event=second).count() == 1
