@@ -26,8 +26,9 @@ def step(hold: Hold, *, at: datetime, truth: bool | None, interval_seconds: floa
     if not truth:
         return Hold(seen_at=at, was_true=False, held_seconds=0.0, is_active=hold.is_active)
     apart = (at - hold.seen_at).total_seconds() if hold.seen_at else 0.0
-    before = 0.0 if apart > max(FORGET_SECONDS, for_seconds) else hold.held_seconds
-    gained = apart if hold.was_true and apart <= interval_seconds * GAP_INTERVALS else 0.0
+    # Below nothing: the clock went back, and what was seen before it did says nothing of how long ago that was.
+    before = hold.held_seconds if 0 <= apart <= max(FORGET_SECONDS, for_seconds) else 0.0
+    gained = apart if hold.was_true and 0 <= apart <= interval_seconds * GAP_INTERVALS else 0.0
     return Hold(seen_at=at, was_true=True, held_seconds=before + gained, is_active=hold.is_active)
 
 

@@ -1,6 +1,7 @@
 """Rules: made, changed, switched, deleted. The only place that writes one; called alike by API, admin, dashboard, commands and façade."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -120,8 +121,7 @@ def delete(rule: Rule) -> bool:
     rule.deleted_at, rule.mode, rule.changed_at = now, Mode.OFF, now
     alerts.withdraw(rule, severity=rule.severity if was_on else "", why="The rule was deleted.")
     RuleState.objects.filter(rule=rule).delete()
-    waiting = Execution.objects.filter(rule=rule, status=ExecutionStatus.PENDING)
-    waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code="rule_deleted", error_message="The rule was deleted.")
+    _cancel(Execution.objects.filter(rule=rule), now, code="rule_deleted", why="The rule was deleted.")
     _after(rule, "rule.deleted")
     return True
 
@@ -200,11 +200,19 @@ def _await_judges(rule: Rule) -> None:
     list(RuleState.objects.select_for_update().filter(rule=rule).order_by("pk").values_list("pk"))
 
 
+def _cancel(executions: "QuerySet[Execution]", now: datetime, *, code: str, why: str) -> None:
+    """Those that wait; what runs ends."""
+    waiting = executions.filter(status=ExecutionStatus.PENDING)
+    waiting.update(status=ExecutionStatus.CANCELLED, ended_at=now, error_code=code, error_message=why)
+
+
 def _remember_less(rule: Rule, before: Mapping[str, Any], changed: Sequence[str]) -> None:
-    """Forget what a change made worthless; an alert nobody watches any more is over."""
+    """Forget what a change made worthless; an alert nobody watches any more is over, and what waits of a rule that is off never runs."""
     is_anew = bool(set(changed) & set(ANEW)) or before["mode"] == Mode.OFF != rule.mode
     if before["mode"] == Mode.ON and (is_anew or rule.mode != Mode.ON or not rule.severity):
         alerts.withdraw(rule, severity=before["severity"], why="The rule was changed or switched off.")
+    if before["mode"] == Mode.ON != rule.mode:
+        _cancel(Execution.objects.filter(rule=rule, actor=""), clock.now(), code="rule_off", why="The rule is not on any more.")
     if is_anew:
         _begin_anew(rule)
     elif before["mode"] == Mode.SHADOW and rule.mode == Mode.ON:

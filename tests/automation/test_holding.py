@@ -63,3 +63,8 @@ def test_an_active_rule_stays_active_until_somebody_clears_it():
     hold = Hold(is_active=True)
     hold = holding.step(hold, at=BEGIN, truth=False, interval_seconds=30, for_seconds=0)
     assert hold.is_active
+
+
+def test_a_clock_that_goes_back_starts_it_anew_and_takes_nothing_away():
+    ripe = run([*steady(3600, 3690), *steady(0, 330)])
+    assert ripe[0] == 300

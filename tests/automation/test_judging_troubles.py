@@ -11,6 +11,7 @@ from automation.models import Execution, Rule, RuleState, Verdict
 from automation.services import executions, rules
 from automation.services.judging import arming, judgement
 from config.acts.plugins.triggers import Trigger, triggers
+from config.kernel import series
 from config.kernel.flow import clock, events, jobs
 from config.kernel.language.facts import Fact
 from config.kernel.models import Event
@@ -247,3 +248,24 @@ def test_a_schedule_set_to_a_minute_in_its_row_is_a_minute():
     row.interval = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.MINUTES)[0]
     row.save()
     assert Rule.objects.get(pk=rule.pk).trigger_params["every_seconds"] == 60
+
+
+def test_a_clock_that_was_years_ahead_ends_no_judging():
+    make_rule(**HIGH)
+    watch(10, 10, begin=BEGIN + timedelta(days=1000))
+    watch(10, 10, 90)
+    assert told() == ["alert.requested"]
+    with time_machine.travel(BEGIN + timedelta(seconds=61), tick=False):
+        assert judgement.waiting_samples() == 0
+        assert series.latest()[1] == {"cpu_usage": 90}
+
+
+def test_what_waits_of_a_rule_that_is_switched_off_never_runs(admin_user):
+    rule = make_rule(concurrency="queue")
+    publish()
+    by_hand = executions.run_now(rule, user=admin_user.username)
+    rules.set_mode(rule, "off")
+    assert set(Execution.objects.values_list("actor", "status", "error_code")) == {
+        ("", "cancelled", "rule_off"),
+        (by_hand.actor, "pending", ""),
+    }

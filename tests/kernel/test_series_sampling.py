@@ -337,3 +337,13 @@ def test_logging_once_in_a_while_is_per_name_and_ids(caplog, monkeypatch):
             with errors.capture("x.failed", log_every_seconds=60, key=key):
                 raise ValueError(key)
     assert [record.context["key"] for record in caplog.records] == ["a", "b"]
+
+
+def test_a_snapshot_of_a_time_to_come_keeps_nobody_from_measuring(only):
+    only(sound=Measured(cpu=1.0))
+    Snapshot.objects.create(at=NOW + timedelta(days=1000), values={"cpu": 9.0})
+    with time_machine.travel(NOW, tick=False):
+        assert duties.get("kernel.sample").due_count(NOW) == 1
+        assert sampling.tick(NOW)
+        assert duties.get("kernel.sample").due_count(NOW) == 0
+        assert series.latest() == (TICK, {"cpu": 1.0})

@@ -28,6 +28,8 @@ from config.kernel.models import Event, Snapshot
 SAMPLES = "samples"
 # More snapshots than this in one transaction would hold its locks for too long.
 MOST_SAMPLES = 200
+# The clock of the machine that measures may be so far ahead of ours; what is later still had a wrong one.
+AHEAD = timedelta(minutes=1)
 # A trigger that raised is asked again after this long.
 LATER = timedelta(minutes=1)
 
@@ -65,12 +67,13 @@ def judge_samples() -> int:
     """Judge every rule on each sample since the last one judged, in order; how many samples. One judge at a time, by the cursor's lock."""
     with transaction.atomic():
         cursor = Cursor.objects.select_for_update().get_or_create(name=SAMPLES)[0]
-        if cursor.at is None:
-            # What was measured before there was anybody to judge it is history.
-            cursor.at = Snapshot.objects.order_by("-at").values_list("at", flat=True).first()
+        latest = clock.now() + AHEAD
+        if cursor.at is None or cursor.at > latest:
+            # What was measured before there was anybody to judge it, or by a clock that was wrong, is history.
+            cursor.at = Snapshot.objects.filter(at__lte=latest).order_by("-at").values_list("at", flat=True).first()
             cursor.save()
             return 0
-        snapshots = list(Snapshot.objects.filter(at__gt=cursor.at).order_by("at")[:MOST_SAMPLES])
+        snapshots = list(Snapshot.objects.filter(at__gt=cursor.at, at__lte=latest).order_by("at")[:MOST_SAMPLES])
         if snapshots:
             _judge_snapshots(snapshots)
             cursor.at = snapshots[-1].at
@@ -80,9 +83,11 @@ def judge_samples() -> int:
 
 def waiting_samples() -> int:
     """How many samples nobody has judged yet."""
-    cursor = Cursor.objects.filter(name=SAMPLES).first()
-    rows = Snapshot.objects.all()
-    return rows.filter(at__gt=cursor.at)[:MOST_SAMPLES].count() if cursor and cursor.at else int(rows.exists())
+    cursor, latest = Cursor.objects.filter(name=SAMPLES).first(), clock.now() + AHEAD
+    rows = Snapshot.objects.filter(at__lte=latest)
+    if cursor is None or cursor.at is None or cursor.at > latest:
+        return int(rows.exists())
+    return rows.filter(at__gt=cursor.at)[:MOST_SAMPLES].count()
 
 
 def judge_due(now: datetime, limit: int) -> int:

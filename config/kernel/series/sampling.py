@@ -30,7 +30,7 @@ class Sample:
 
     def due_count(self, now: datetime) -> int:
         """1 until the present interval has its snapshot."""
-        return 0 if Snapshot.objects.filter(at__gte=store.floor(now, store.interval())).exists() else 1
+        return 0 if Snapshot.objects.filter(at__range=(store.floor(now, store.interval()), now)).exists() else 1
 
     def work(self, now: datetime, limit: int) -> int:
         """One tick."""
@@ -42,7 +42,7 @@ def tick(now: datetime) -> bool:
     """Measure and write the snapshot of the present interval; False when it is there or somebody else is at it."""
     seconds = store.interval()
     at = store.floor(now, seconds)
-    before = Snapshot.objects.order_by("-at").defer("values").first()
+    before = Snapshot.objects.filter(at__lte=now).order_by("-at").defer("values").first()  # later ones had a wrong clock
     if before is not None and before.at >= at:
         return False
     if leases.acquire("sample", seconds=min(LEASE_SECONDS, seconds / 2)) is None:

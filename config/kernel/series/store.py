@@ -75,7 +75,7 @@ def cleaned(values: Mapping[str, float | None]) -> dict[str, float]:
 
 def latest() -> tuple[datetime, dict[str, float]] | None:
     """The newest snapshot, however old it is; None before the first."""
-    return Snapshot.objects.order_by("-at").values_list("at", "values").first()
+    return Snapshot.objects.filter(at__lte=clock.now()).order_by("-at").values_list("at", "values").first()
 
 
 def snapshots(since: datetime, until: datetime) -> Iterator[tuple[datetime, dict[str, float]]]:
