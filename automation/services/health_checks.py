@@ -4,6 +4,7 @@ A check that raises is noted as failed, once for as long as it fails, and stops 
 """
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,7 +35,8 @@ class _Looking:
 
 
 _checks: dict[str, Check] = {}
-_looking: list[_Looking] = []
+# Of this thread alone: others may ask for actions meanwhile.
+_looking: ContextVar[_Looking | None] = ContextVar("steward_health_check", default=None)
 
 
 def register(check: Check) -> Check:
@@ -54,12 +56,12 @@ def run_all(at: datetime, values: Mapping[str, float]) -> int:
     """Run each; how many went well."""
     good = 0
     for name, check in _checks.items():
-        _looking.append(_Looking(name, values, at))
+        token = _looking.set(_Looking(name, values, at))
         try:
             with capture("health_check.failed", check=name) as caught, transaction.atomic():
                 check()
         finally:
-            _looking.pop()
+            _looking.reset(token)
         good += caught.error is None
         _note(name, caught.error)
     return good
@@ -67,12 +69,13 @@ def run_all(at: datetime, values: Mapping[str, float]) -> int:
 
 def value(name: str) -> float | None:
     """What was measured, for a check that is running; None when it was not."""
-    return _looking[-1].values.get(name) if _looking else None
+    looking = _looking.get()
+    return looking.values.get(name) if looking else None
 
 
 def trigger_action(action: str, params: Mapping[str, Any] | None = None, *, summary: str = "") -> Execution | None:
     """Start an action. Inside of a check the execution's source is `health_check`, and nothing happens while its last one is open."""
-    looking = _looking[-1] if _looking else None
+    looking = _looking.get()
     name = looking.name if looking else "trigger_action"
     cleaned = invocations.clean(action, params or {})
     if looking is not None and Execution.objects.filter(name=name, source="health_check", status__in=("pending", "running")).exists():

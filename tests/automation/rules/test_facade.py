@@ -1,5 +1,6 @@
 """The Python names of the requirements, used as the sources use them."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -157,6 +158,21 @@ def test_a_coroutine_will_do():
     look(cpu_usage=1)
     look(cpu_usage=1)
     assert seen
+
+
+def test_what_another_thread_asks_for_meanwhile_is_no_part_of_a_check():
+    seen = []
+
+    @facade.autonomous_controller.health_check
+    def looks():
+        other = threading.Thread(target=lambda: seen.append(facade.autonomous_controller.value("cpu_usage")))
+        other.start()
+        other.join()
+        seen.append(facade.autonomous_controller.value("cpu_usage"))
+
+    look(cpu_usage=1)
+    look(cpu_usage=7)
+    assert seen == [None, 7]
 
 
 def test_a_check_that_raises_is_on_record_once_and_stops_no_other():
