@@ -1,6 +1,7 @@
 """Rules judged while somebody changes them: neither waits for the other for ever, and nothing is done for a rule that is gone."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
@@ -8,7 +9,7 @@ from django.db import connection, connections, transaction
 from automation.models import Execution, RuleState
 from automation.services import rules
 from automation.services.judging import arming, judgement
-from config.kernel.flow import events
+from config.kernel.flow import clock, events
 from tests.support.rules import make_rule
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,3 +66,36 @@ def test_a_rule_is_changed_while_it_is_judged(change):
     editor.join(20)
     assert (raised, refused) == ([], [])
     assert Execution.objects.filter(event=second).count() == 1
+
+
+@pytest.mark.parametrize("limit", [{"max_per_hour": 1, "concurrency": "parallel"}, {"concurrency": "single"}])
+def test_two_subjects_judged_at_once_share_the_limit_of_their_rule(limit):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite writes one after the other")
+    rule = make_rule(subject_path="data.component", debounce_seconds=1, **limit)
+    for component in "ab":
+        event = events.publish("system.status", data={"status": "x", "component": component, "details": {}})
+        with transaction.atomic():
+            judgement.hear([event])
+    now, [ready] = clock.now() + timedelta(seconds=2), arming.ready()
+    is_judged, may_end = threading.Event(), threading.Event()
+
+    def first():
+        with transaction.atomic():
+            judgement._judge_one(ready, "a", {}, now)
+            is_judged.set()
+            may_end.wait(10)
+
+    def second():
+        with transaction.atomic():
+            judgement._judge_one(ready, "b", {}, now)
+
+    one, raised = in_a_thread(first)
+    assert is_judged.wait(10)
+    two, refused = in_a_thread(second)
+    two.join(0.5)  # it waits for the first by now
+    may_end.set()
+    one.join(20)
+    two.join(20)
+    assert (raised, refused) == ([], [])
+    assert Execution.objects.filter(rule=rule, status="pending").count() == 1

@@ -49,6 +49,7 @@ class Sitting:
         self.rules = [one.rule for one in ready]
         self.executions: list[Execution] = []
         self._states = _locked_states(self.rules, subjects)
+        _lock_shared([rule for rule in self.rules if rule.subject_path])
         self._entries: dict[int, list[Entry]] = defaultdict(list)
         self._orders: list[orders.Order] = []
         self._alerts: list[tuple[Rule, str, Ruling]] = []
@@ -149,6 +150,13 @@ def _locked_states(rules: Sequence[Rule], subjects: Iterable[str] | None) -> dic
     if subjects is not None:
         rows = rows.filter(subject__in=set(subjects))
     return {(row.rule_id, row.subject): row for row in rows}
+
+
+def _lock_shared(rules: Sequence[Rule]) -> None:
+    """Subjects are judged side by side, and share their rule's hourly limit and its one execution at a time."""
+    if rules:
+        keys = [rule.pk for rule in rules]
+        list(Rule.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
 def _memory_of(row: RuleState) -> Memory:
