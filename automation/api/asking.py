@@ -42,9 +42,9 @@ def ensure_may_change(request: Request, rule: Rule, fields: Mapping[str, Any]) -
         ensure_may(request, fields.get("actions") or rule.steps)
 
 
-def moment(given: Mapping[str, Any], name: str, otherwise: datetime) -> datetime:
+def moment(given: Mapping[str, Any], name: str) -> datetime | None:
     """A time that was sent, in UTC."""
     try:
-        return clock.in_utc(given[name]) if name in given else otherwise
+        return clock.in_utc(given[name]) if name in given else None
     except ValueError as error:
         raise InvalidInput(f"{name}: {error}", fields={name: [str(error)]}) from None

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,14 +12,12 @@ from automation.services import executions, rules
 from automation.services.judging import trials, wording
 from automation.services.running import waiting
 from config.acts.enums import Priority
-from config.kernel.flow import clock
 from config.kernel.flow.errors import InvalidInput, NotFound
 from config.kernel.language import json_text
 from config.kernel.management.deeds import Deed, DeedCommand, json_object, moment, number, show_progress
 from config.kernel.models import Event
 
 MOST = 2_147_483_647
-WINDOW = timedelta(days=7)
 
 
 def json_list(text: str) -> list[Any]:
@@ -116,16 +113,14 @@ def attempt(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def back_test(given: Mapping[str, Any]) -> dict[str, Any]:
     """When it would have fired; takes its time."""
-    until = given["until"] or clock.now()
-    since = given["since"] or until - WINDOW
-    length = max(1, int((until - since).total_seconds()))
-
-    def tell(tested: trials.Tested) -> None:
-        show_progress(int((tested.covered_until - since).total_seconds()), length, what="Going through what is recorded")
-
-    tested = trials.back_test(rules.find(given["rule"]), since=since, until=until, tell=tell)
-    show_progress(length, length, what="Going through what is recorded")
+    tested = trials.back_test(rules.find(given["rule"]), since=given["since"], until=given["until"], tell=_tell)
+    _tell(tested)
     return {**vars(tested), "results": dict(tested.results), "held": dict(tested.held), "is_complete": tested.is_complete}
+
+
+def _tell(tested: trials.Tested) -> None:
+    done, whole = (int((end - tested.since).total_seconds()) for end in (tested.covered_until, tested.until))
+    show_progress(done, max(1, whole), what="Going through what is recorded")
 
 
 def verdicts(given: Mapping[str, Any]) -> list[dict[str, Any]]:

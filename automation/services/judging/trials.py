@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from automation.engine import holding, rulings
@@ -22,14 +22,16 @@ from config.acts.running import forms, invocations
 from config.acts.texts import paths
 from config.kernel import series
 from config.kernel.desk import options
-from config.kernel.flow import events
+from config.kernel.flow import clock, events
 from config.kernel.flow.errors import InvalidInput, StewardError
 from config.kernel.models import Event
 
 CHUNK, MOST_FIRINGS = 2000, 200
 # The window of a back-test in so many equal parts, for a chart.
 COLUMNS = 48
-LONGEST = timedelta(days=31)
+USUAL, LONGEST = timedelta(days=7), timedelta(days=31)
+# Outside of these nothing can be recorded; an hour or a window more is still in the calendar.
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 # What is read of a recorded event: what it says, not how it was handled.
 READ = ("uid", "type", "body", "source", "subject", "occurred_at", "created_at")
 # Names that come with the event; others ask for the samples beside it.
@@ -104,15 +106,19 @@ def try_now(rule: Rule, *, values: Mapping[str, Any] | None = None) -> Tried:
 
 
 def back_test(
-    rule: Rule, *, since: datetime, until: datetime, budget_seconds: float | None = None, tell: Callable[[Tested], None] | None = None
+    rule: Rule,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    budget_seconds: float | None = None,
+    tell: Callable[[Tested], None] | None = None,
 ) -> Tested:
-    """Judge everything recorded in the window by this rule alone; nothing is run or stored.
+    """Judge everything recorded in the window, by default the last seven days, by this rule alone; nothing is run or stored.
 
     Stops after `budget_seconds` and says how far it came; `tell` hears of progress. Raises InvalidInput for an empty window or one
     longer than a month.
     """
-    if not since < until or until - since > LONGEST:
-        raise InvalidInput(f"A back-test covers up to {LONGEST.days} days, and its end comes after its beginning.")
+    since, until = _window(since, until or clock.now())
     armed, tested = _armed(rule), Tested(since, until, since)
     end = None if budget_seconds is None else time.monotonic() + budget_seconds
     for moment in _walk(armed, tested):
@@ -123,6 +129,16 @@ def back_test(
             return tested
     tested.covered_until = until
     return tested
+
+
+def _window(since: datetime | None, until: datetime) -> tuple[datetime, datetime]:
+    if not FIRST < until < LAST:
+        raise InvalidInput("Nothing is recorded of that time. Give another `until`.", fields={"until": ["Outside of all records."]})
+    begin = since or until - USUAL
+    if not begin < until or until - begin > LONGEST:
+        sentence = f"A back-test covers up to {LONGEST.days} days, and its end comes after its beginning."
+        raise InvalidInput(sentence, fields={"since": [sentence]})
+    return begin, until
 
 
 class _Machine:

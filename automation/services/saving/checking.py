@@ -43,7 +43,7 @@ def check(rule: Rule) -> None:
         loop = next((found for found in feeding.findings(rule) if found.kind == "loop"), None)
         if loop is not None:
             _refuse(
-                "actions", f"{loop.text} Give it a condition that its own events do not meet, narrow its trigger, or keep it in shadow."
+                "actions", f"{loop.text} Give it a condition that those events do not meet, narrow its trigger, or keep it in shadow."
             )
 
 
