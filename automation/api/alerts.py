@@ -37,7 +37,8 @@ class AlertRules(IdempotencyKey, Collection):
         """A rule that is judged with each sample, raises an alert of this severity and runs the actions; its owner is the caller."""
         fields = spelling.alert_fields(plain(read(AlertRuleIn, request).validated_data))
         ensure_may(request, fields.get("actions", ()))
-        made = rules.create(owner=caller(request), trigger=spelling.THRESHOLD, **{"mode": Mode.ON, **fields})
+        with spelling.naming(spelling.ALERT_WORDS):
+            made = rules.create(owner=caller(request), trigger=spelling.THRESHOLD, **{"mode": Mode.ON, **fields})
         return Response(AlertRuleOut(rules.find(made.uid)).data, status=201)
 
 
@@ -59,7 +60,8 @@ class OneAlertRule(View):
         rule = alert_rule(rule_id)
         fields = spelling.alert_fields(plain(read(AlertRuleIn, request, partial=True).validated_data))
         ensure_may_change(request, rule, fields)
-        rules.update(rule, editor=caller(request), **fields)
+        with spelling.naming(spelling.ALERT_WORDS):
+            rules.update(rule, editor=caller(request), **fields)
         return Response(AlertRuleOut(rules.find(rule.uid)).data)
 
     @extend_schema(responses={204: None}, summary="Delete an alert rule")

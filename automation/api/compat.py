@@ -75,7 +75,8 @@ class AutonomousRules(IdempotencyKey, Collection):
         sent = plain(read(AutonomousRuleIn, request).validated_data)
         fields = spelling.fields(sent.pop("trigger"), sent.pop("action"), sent.pop("parameters", {}))
         ensure_may(request, fields["actions"])
-        made = rules.create(owner=caller(request), **{"mode": Mode.ON, **mode_of(sent), **fields})
+        with spelling.naming(spelling.RULE_WORDS):
+            made = rules.create(owner=caller(request), **{"mode": Mode.ON, **mode_of(sent), **fields})
         return Response(AutonomousRuleOut(rules.find(made.uid)).data, status=201)
 
 
@@ -99,7 +100,8 @@ class AutonomousRule(View):
         spelt = spelling.changes(rule, **{name: sent.pop(name) for name in SPELT if name in sent})
         fields = {**mode_of(sent), **spelt}
         ensure_may_change(request, rule, fields)
-        rules.update(rule, editor=caller(request), **fields)
+        with spelling.naming(spelling.RULE_WORDS):
+            rules.update(rule, editor=caller(request), **fields)
         return Response(AutonomousRuleOut(rules.find(rule.uid)).data)
 
     @extend_schema(responses={204: None}, summary="Delete a rule")

@@ -53,9 +53,8 @@ def create(*, owner: User | None, uid: str = "", managed_by: str = "", **fields:
         with transaction.atomic():
             rule.save(force_insert=True)
     except IntegrityError:
-        raise Conflict(
-            f"There is a rule {rule.name!r} already, or one with the id {rule.uid!r}. Choose another name, or change that one."
-        ) from None
+        taken = f"{rule.name!r} already, or one with the id {uid!r}" if uid else f"{rule.name!r} already"
+        raise Conflict(f"There is a rule {taken}. Choose another name, or change that one.") from None
     _begin_anew(rule)
     _after(rule, "rule.created")
     return rule

@@ -10,6 +10,7 @@ from automation.services import queues, work
 from config.doors.api import ModelSerializer
 from config.doors.bodies import Body, Items, ObjectField
 
+SLUG = "Write small letters, digits and _, beginning with a letter; conditions use it as a name."
 SETTINGS = [
     "slug",
     "name",
@@ -37,7 +38,12 @@ def whole(name: str, **options: Any) -> serializers.IntegerField:
 class QueueIn(Body):
     """A queue."""
 
-    slug = serializers.RegexField(r"^[a-z][a-z0-9_]*$", max_length=48, help_text="Small letters, digits, _; conditions use it as a name.")
+    slug = serializers.RegexField(
+        r"^[a-z][a-z0-9_]*$",
+        max_length=48,
+        error_messages={"invalid": SLUG},
+        help_text="Small letters, digits, _; conditions use it as a name.",
+    )
     name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     processor = serializers.CharField(required=False, allow_blank=True, max_length=128, help_text="What works its items off.")
     parameters = ObjectField(required=False, help_text="What the processor needs to know; a secret that comes masked stays.")

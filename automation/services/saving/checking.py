@@ -42,9 +42,7 @@ def check(rule: Rule) -> None:
     if rule.mode == Mode.ON and not (rule.condition.strip() or rule.conditions):
         loop = next((found for found in feeding.findings(rule) if found.kind == "loop"), None)
         if loop is not None:
-            _refuse(
-                "actions", f"{loop.text} Give it a condition that those events do not meet, narrow its trigger, or keep it in shadow."
-            )
+            _refuse("actions", f"{loop.text} Give it a condition that those events do not meet, narrow its trigger, or keep it in shadow.")
 
 
 def _fields(rule: Rule) -> None:

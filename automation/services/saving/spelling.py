@@ -2,7 +2,10 @@
 Called by the compatibility routes and the façade, so that both say the same."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import reduce
 from typing import Any
 
 from automation.enums import AutomationAction, AutomationTrigger, Mode, action_key, trigger_key
@@ -14,6 +17,10 @@ from config.acts.running.forms import Form
 from config.kernel.flow.errors import Conflict, InvalidInput
 
 THRESHOLD = AutomationTrigger.THRESHOLD_BASED.value
+ALERT, ALERT_ACTION = ("name", "condition", "severity", "actions", "cooldown_period", "enabled"), ("type", "parameters")
+# Our name of a field → theirs, for what is said of a wrong one.
+RULE_WORDS = ((r"^(actions\.\d+\.params|trigger_params)", "parameters"), (r"^actions\.\d+\.action$", "action"))
+ALERT_WORDS = ((r"^(actions\.\d+)\.params", r"\1.parameters"), (r"\.action$", ".type"), (r"^cooldown_seconds$", "cooldown_period"))
 
 
 def trigger_name(key: str) -> str:
@@ -63,16 +70,27 @@ def merged(rule: Rule) -> dict[str, Any]:
 
 def alert_fields(given: Mapping[str, Any]) -> dict[str, Any]:
     """An alert rule (`name, condition, severity, actions[{type, parameters}], cooldown_period`) as fields of a rule; only what is given."""
+    _ensure_known(given, ALERT)
     found: dict[str, Any] = {name: given[name] for name in ("name", "condition") if name in given}
     if "severity" in given:
         found["severity"] = severity(given["severity"])
     if "cooldown_period" in given:
         found["cooldown_seconds"] = given["cooldown_period"]
     if "actions" in given:
-        found["actions"] = [{"action": action_key(one["type"]), "params": one.get("parameters") or {}} for one in given["actions"]]
+        found["actions"] = [_alert_step(f"actions.{index}", one) for index, one in enumerate(given["actions"])]
     if "enabled" in given:
         found["mode"] = Mode.ON if given["enabled"] else Mode.OFF
     return found
+
+
+@contextmanager
+def naming(words: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """What is refused inside names its fields in their words: RULE_WORDS or ALERT_WORDS."""
+    try:
+        yield
+    except InvalidInput as error:
+        fields = {reduce(lambda said, word: re.sub(word[0], word[1], said), words, name): said for name, said in error.fields.items()}
+        raise InvalidInput(error.message, fields=fields, code=error.code) from None
 
 
 def alert_actions(rule: Rule) -> list[dict[str, Any]]:
@@ -83,6 +101,19 @@ def alert_actions(rule: Rule) -> list[dict[str, Any]]:
 def severity(given: Any) -> str:
     """`AlertSeverity.HIGH`, `HIGH` and `high` are the same."""
     return str(given).strip().rpartition(".")[2].lower()
+
+
+def _alert_step(where: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or not given.get("type"):
+        raise InvalidInput(f'{where}: an action is {{"type": name, "parameters": {{…}}}}.', fields={where: ["It needs a type."]})
+    _ensure_known(given, ALERT_ACTION, f"{where}.")
+    return {"action": action_key(given["type"]), "params": given.get("parameters") or {}}
+
+
+def _ensure_known(given: Mapping[str, Any], known: Sequence[str], where: str = "") -> None:
+    if unknown := [name for name in given if name not in known]:
+        sentence = f"There is no field {where}{unknown[0]}. There are: {', '.join(known)}."
+        raise InvalidInput(sentence, fields={f"{where}{name}": ["There is no such field."] for name in unknown})
 
 
 def _short(key: str) -> str:

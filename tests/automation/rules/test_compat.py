@@ -105,7 +105,7 @@ def test_names_are_taken_in_upper_and_lower_case(word):
     [
         ({"trigger": "MANUAL"}, "trigger", "MANUAL"),
         ({"action": "CLEANUP_CASH"}, "action", "CLEANUP_CACHE"),
-        ({"parameters": {"schedule": "61 * * * *"}}, "trigger_params.schedule", "61"),
+        ({"parameters": {"schedule": "61 * * * *"}}, "parameters.schedule", "61"),
         ({"parameters": {"schedule": "0 2 * * *", "max_age_hour": 1}}, "parameters.max_age_hour", "max_age_hours"),
         ({"conditions": {"min_queue_age_minute": 10}}, "conditions", "min_queue_age_minutes"),
     ],
@@ -299,3 +299,17 @@ def test_an_alert_rule_without_actions_only_raises_its_alert():
 def test_each_route_is_there_and_wants_a_token(verb, path):
     assert getattr(Caller(), verb)(path).status_code == 200
     assert getattr(Caller(None), verb)(path).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (RULES, {**EXAMPLES[0], "parameters": {"schedule": "61 * * * *"}}, "parameters.schedule"),
+        (RULES, {**EXAMPLES[0], "parameters": {"schedule": "0 2 * * *", "max_age_hours": "old"}}, "parameters.max_age_hours"),
+        ("/api/v1/alerts/rules", {**ALERT, "actions": [{"type": "notify_slack"}]}, "actions.0.parameters.channel"),
+        ("/api/v1/alerts/rules", {**ALERT, "actions": [{"type": "acting.nothing"}]}, "actions.0.type"),
+    ],
+)
+def test_a_field_that_is_refused_is_named_as_it_was_sent(path, body, field):
+    answer = Caller().post(path, body)
+    assert (answer.status_code, next(iter(answer.json()["errors"]))) == (400, field)

@@ -12,6 +12,7 @@ from config import facade
 from config.acts import tasks
 from config.kernel.desk import options
 from config.kernel.flow import clock, jobs
+from config.kernel.flow.errors import InvalidInput
 from tests.support.acting.executor import work_off
 from tests.support.rules import make_rule, sample
 
@@ -282,3 +283,19 @@ def test_levels_decide_what_starts_by_itself():
         ("autonomous", "acting.noop"): "completed",
         ("autonomous", "acting.critical"): "completed",
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"cooldown": 3}, "cooldown"),
+        ({"actions": [{"parameters": {}}]}, "actions.0"),
+        ({"actions": ["notify_slack"]}, "actions.0"),
+        ({"actions": [{"type": "acting.noop", "params": {}}]}, "actions.0.params"),
+    ],
+)
+def test_an_alert_workflow_with_what_nobody_knows_is_refused(changes, field):
+    with pytest.raises(InvalidInput) as refused:
+        facade.AutomationEngine().register_alert_workflow({"name": "Alarm", "condition": "cpu_usage > 80", "severity": "high", **changes})
+    assert list(refused.value.fields) == [field]
+    assert not Rule.objects.exists()
