@@ -13,7 +13,7 @@ from config.acts.models import Approval, Invocation
 from config.acts.plugins.actions import Action, actions
 from config.acts.running import approvals, forms, invocations
 from config.doors.api import Collection, IdempotencyKey, ModelSerializer, View
-from config.doors.bodies import Body, read
+from config.doors.bodies import Body, PriorityField, read
 from config.kernel.desk import permissions
 from config.kernel.flow.errors import Conflict, NotFound
 from config.kernel.wire import redact
@@ -39,6 +39,7 @@ class InvocationOut(ModelSerializer):
     """One call of an action, without what may be long."""
 
     id = serializers.CharField(source="uid", read_only=True)
+    priority = PriorityField(read_only=True)
     undoes = serializers.CharField(source="undoes.uid", allow_null=True, default=None, read_only=True)
 
     class Meta:

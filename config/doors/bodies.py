@@ -8,6 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from config.acts.enums import Priority
+
 
 class Body(serializers.Serializer[Any]):
     """A shape of what is sent. A name that it does not know is refused: misspelt, it would be a wish that nobody fulfils."""
@@ -37,6 +39,23 @@ def read(shape: Any, request: Request, **options: Any) -> Any:
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class ObjectField(serializers.DictField):
     """A JSON object, whatever is in it."""
+
+
+@extend_schema_field({"type": "string", "enum": [str(name) for name in Priority.labels]})
+class PriorityField(serializers.ChoiceField):
+    """`low, normal, high, critical`, in any case; the numbers 0 to 3 are taken too."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=[(label, label) for label in Priority.labels], **options)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, int) and not isinstance(data, bool) and data in Priority.values:
+            return data
+        word = super().to_internal_value(data.strip().lower() if isinstance(data, str) else data)
+        return int(Priority.values[Priority.labels.index(word)])
+
+    def to_representation(self, value: Any) -> str:
+        return str(Priority(value).label)
 
 
 class Items(serializers.ListField):

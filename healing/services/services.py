@@ -124,7 +124,8 @@ def _take(service: Service, fields: Mapping[str, Any]) -> None:
         kept = service.params or {} if service.controller == before else {}
         service.params = _clean_params(service, fields.get("params") or {}, kept, wrong)
     if wrong:
-        raise InvalidInput(f"The service {service.name[:64]} cannot be saved: {next(iter(wrong.values()))[0]}", fields=wrong)
+        name, sentences = next(iter(wrong.items()))
+        raise InvalidInput(f"The service {service.name[:64]} cannot be saved. {name}: {sentences[0]}", fields=wrong)
 
 
 def _problems(service: Service) -> dict[str, list[str]]:

@@ -79,9 +79,9 @@ def test_a_misspelt_parameter_is_refused_with_the_likeliest():
 
 def test_items_are_put_in_listed_and_read_by_the_api():
     api, line = Caller(OPERATOR), queue()
-    one = api.post(f"{BASE}/videos/items", {"payload": {"a": 1}, "key": "k", "priority": 2}).json()
+    one = api.post(f"{BASE}/videos/items", {"payload": {"a": 1}, "key": "k", "priority": "high"}).json()
     again = api.post(f"{BASE}/videos/items", {"payload": {"a": 2}, "key": "k"}).json()
-    assert (one["id"], one["payload"], one["priority"]) == (again["id"], again["payload"], 2)
+    assert (one["id"], one["payload"], one["priority"]) == (again["id"], again["payload"], "high")
     many = api.post(f"{BASE}/videos/items/batch", {"items": [{"payload": {"n": 1}}, {"payload": {"n": 2}}]})
     assert [row["status"] for row in many.json()] == ["waiting", "waiting"]
     listed = api.get(f"{BASE}/videos/items", status="waiting").json()

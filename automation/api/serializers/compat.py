@@ -6,14 +6,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from automation.api.serializers.executions import ExecutionOut
-from automation.api.serializers.fields import PriorityField, Steps, seconds
+from automation.api.serializers.fields import Steps, seconds
 from automation.api.serializers.rules import TEXT, StepOut
 from automation.enums import AutomationTrigger, Mode, Severity
 from automation.models import Execution, Rule
 from automation.services import executions
 from automation.services.saving import spelling
 from config.doors.api import ModelSerializer, Moment
-from config.doors.bodies import Body, ObjectField
+from config.doors.bodies import Body, ObjectField, PriorityField
 from config.kernel.wire import redact
 
 TRIGGERS = [(name, name) for name in AutomationTrigger.__members__]

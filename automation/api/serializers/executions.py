@@ -5,14 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from automation.api.serializers.fields import PriorityField
 from automation.api.serializers.rules import PartOut, StepOut
 from automation.enums import ExecutionStatus, Reason
 from automation.models import Execution
 from automation.services import control, executions
 from config.acts.models import Invocation
 from config.doors.api import ModelSerializer
-from config.doors.bodies import Body, ObjectField
+from config.doors.bodies import Body, ObjectField, PriorityField
 from config.kernel.wire import redact
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from automation.models import Queue, WorkItem
 from automation.services import queues, work
 from config.doors.api import ModelSerializer
-from config.doors.bodies import Body, Items, ObjectField
+from config.doors.bodies import Body, Items, ObjectField, PriorityField
 
 SLUG = "Write small letters, digits and _, beginning with a letter; conditions use it as a name."
 SETTINGS = [
@@ -42,7 +42,7 @@ class QueueIn(Body):
         r"^[a-z][a-z0-9_]*$",
         max_length=48,
         error_messages={"invalid": SLUG},
-        help_text="Small letters, digits, _; conditions use it as a name.",
+        help_text=SLUG,
     )
     name = serializers.CharField(required=False, allow_blank=True, max_length=120)
     processor = serializers.CharField(required=False, allow_blank=True, max_length=128, help_text="What works its items off.")
@@ -103,7 +103,7 @@ class ItemIn(Body):
 
     payload = ObjectField(help_text="What the processor is told.")
     key = serializers.CharField(required=False, allow_blank=True, max_length=200, help_text="Sent again under it, it is the same item.")
-    priority = serializers.ChoiceField(choices=WorkItem.Priority.choices, required=False)
+    priority = PriorityField(required=False)
 
 
 class ItemsIn(Body):
@@ -118,7 +118,7 @@ class ItemOut(ModelSerializer):
     id = serializers.CharField(source="uid", read_only=True)
     queue = serializers.CharField(source="queue.slug", read_only=True)
     status = serializers.ChoiceField(choices=WorkItem.Status.choices, read_only=True)
-    priority = serializers.ChoiceField(choices=WorkItem.Priority.choices, read_only=True)
+    priority = PriorityField(read_only=True)
 
     class Meta:
         model = WorkItem

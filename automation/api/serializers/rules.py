@@ -5,13 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from automation.api.serializers.fields import MOST_SECONDS, PriorityField, Steps, seconds
+from automation.api.serializers.fields import MOST_SECONDS, Steps, seconds
 from automation.enums import Concurrency, Mode, OnFailure, Reason, Result, Severity
 from automation.models import Rule, Verdict
 from automation.services import rules
 from automation.services.judging import wording
 from config.doors.api import ModelSerializer, Moment
-from config.doors.bodies import Body, ObjectField
+from config.doors.bodies import Body, ObjectField, PriorityField
 
 TEXT = 8192
 
