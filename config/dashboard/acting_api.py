@@ -28,6 +28,7 @@ class ActionOut(serializers.Serializer[Any]):
     title = serializers.CharField()
     about = serializers.CharField()
     permission = serializers.ChoiceField(choices=["standard", "critical"])
+    scopes = serializers.ListField(child=serializers.CharField(), help_text="All permissions that its owner needs.")
     effect = serializers.ChoiceField(choices=["none", "idempotent", "once"])
     runs = serializers.ChoiceField(choices=["inline", "child"])
     can_undo = serializers.BooleanField()
@@ -307,7 +308,7 @@ class Reject(Approve):
 def described(key: str, action: Action) -> dict[str, Any]:
     """An action as the catalogue shows it."""
     shown = {name: getattr(action, name) for name in ("title", "about", "permission", "effect", "runs", "can_undo", "timeout_seconds")}
-    return {"key": key, **shown, "parameters": forms.schema(action.Parameters)}
+    return {"key": key, **shown, "scopes": list(invocations.scopes_of(action)), "parameters": forms.schema(action.Parameters)}
 
 
 def ensure_may_touch(who: Any, row: Invocation) -> None:

@@ -89,6 +89,8 @@ def test_publishing_by_an_action_needs_the_right_to_publish():
     answer = few.post("/api/v1/automation/invocations", {"action": EMIT["action"], "parameters": EMIT["params"]})
     assert answer.status_code == 403
     assert "events:publish" in answer.json()["detail"]
+    described = api.get(f"/api/v1/automation/actions/{EMIT['action']}").json()
+    assert described["scopes"] == ["actions:execute_standard", "events:publish"]
 
 
 def test_a_rule_that_publishes_stops_when_its_owner_may_publish_no_more():
