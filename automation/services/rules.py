@@ -65,12 +65,12 @@ def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
     """Change what is named; a shipped rule becomes its editor's. Raises as `create`."""
     _ensure_free(rule)
     _await_judges(rule)
-    row = Rule.living.select_for_update(of=("self",)).select_related("owner").get(pk=rule.pk)
+    row = _held(rule)
     before = {name: getattr(row, name) for name in FIELDS}
     _change(row, changes)
     changed = [name for name in FIELDS if getattr(row, name) != before[name]]
     if not changed:
-        return row  # type: ignore[no-any-return]
+        return row
     if not is_switched_off(changed, row.mode):
         _ensure_sound(row, editor, changed)
     row.revision, row.changed_at = row.revision + 1, clock.now()
@@ -81,22 +81,22 @@ def update(rule: Rule, *, editor: User | None = None, **changes: Any) -> Rule:
         raise Conflict(f"There is a rule {row.name!r} already. Choose another name.") from None
     _remember_less(row, before, changed)
     _after(row, "rule.changed", changed=changed)
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 @transaction.atomic
 def give(rule: Rule, *, owner: User | None) -> Rule:
     """Let its actions run with the rights of somebody else; None for the system's. Raises Forbidden when those do not suffice."""
     _ensure_free(rule)
-    row = Rule.living.select_for_update(of=("self",)).select_related("owner").get(pk=rule.pk)
+    row = _held(rule)
     if row.owner == owner:
-        return row  # type: ignore[no-any-return]
+        return row
     row.owner = owner
     checking.check(row)
     row.revision, row.changed_at = row.revision + 1, clock.now()
     row.save()
     _after(row, "rule.changed", changed=["owner"])
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def is_switched_off(changed: Iterable[str], mode: object) -> bool:
@@ -163,6 +163,14 @@ def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
         sentence = f"A rule has no {', '.join(unknown)}. It has: {', '.join(FIELDS)}."
         raise InvalidInput(sentence, fields={name: ["There is no such field."] for name in unknown})
     return dict(fields)
+
+
+def _held(rule: Rule) -> Rule:
+    """As it is stored now, for us alone until the end. Raises NotFound for one that was deleted meanwhile."""
+    found: Rule | None = Rule.living.select_for_update(of=("self",)).select_related("owner").filter(pk=rule.pk).first()
+    if found is None:
+        raise NotFound(f"The rule {rule.name!r} was deleted meanwhile.")
+    return found
 
 
 def _change(row: Rule, changes: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from automation.services import rules
 from automation.services.running import orders
 from config.acts.models import Invocation
 from config.kernel.desk import tokens
-from config.kernel.flow.errors import Forbidden
+from config.kernel.flow.errors import Forbidden, NotFound
 from tests.support.acting.executor import work_off
 from tests.support.api import OPERATOR, Caller
 from tests.support.rules import NOTHING, make_rule
@@ -128,3 +128,13 @@ def test_a_loop_with_a_condition_is_warned_of_and_may_be_on():
     made = Caller().post(BASE, {**body, "mode": "on", "condition": "data.name == 'Backup'"})
     assert made.status_code == 201, made.content
     assert "wake itself" in Caller().get(f"{BASE}/{made.json()['id']}/warnings").json()["warnings"][0]
+
+
+def test_a_change_that_comes_after_the_end_finds_nothing():
+    rule = make_rule("Short-lived")
+    late = rules.find(rule.uid)
+    rules.delete(rule)
+    with pytest.raises(NotFound, match="deleted meanwhile"):
+        rules.set_mode(late, "off")
+    with pytest.raises(NotFound):
+        rules.give(late, owner=Caller().user)
