@@ -103,7 +103,7 @@ def filtered(request: HttpRequest) -> "QuerySet[Execution]":
 
 
 def _waiting() -> list[Approval]:
-    """Questions of executions that a person has not answered."""
+    """The newest questions that nobody has answered yet."""
     return list(approvals.waiting()[:5])
 
 

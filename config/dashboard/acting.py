@@ -181,4 +181,4 @@ def _panel(request: HttpRequest) -> Mapping[str, Any]:
     return {"rows": rows[:PANEL_ROWS], "more": approvals.waiting().count() - PANEL_ROWS if len(rows) > PANEL_ROWS else 0}
 
 
-panels.register("roof.approvals", Panel("Waiting for a yes", "dashboard/_panel_approvals.html", _panel, order=5, scope=SEE))
+panels.register("roof.approvals", Panel("Waiting for approval", "dashboard/_panel_approvals.html", _panel, order=5, scope=SEE))

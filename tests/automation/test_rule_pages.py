@@ -414,7 +414,7 @@ def test_what_waits_for_a_person_is_answered_on_its_page():
     run()
     approval, execution = Approval.objects.get(), Execution.objects.get()
     client = client_of()
-    assert "Waits for a yes" in text_of(client.get("/executions"))
+    assert "Waits for approval" in text_of(client.get("/executions"))
     assert "Waits for your answer" in text_of(client.get(reverse("automation:execution", args=[execution.uid])))
     answer = reverse("dashboard:approval-approve", args=[approval.uid])
     assert answer in text_of(client.get(reverse("automation:execution", args=[execution.uid])))

@@ -68,14 +68,17 @@ def _shown(figure: Mapping[str, Any]) -> str:
 
 def _table(table: Mapping[str, Any]) -> dict[str, Any]:
     units = table.get("units") or [""] * len(table["rows"])
-    rows = [[_cell(cell, unit) for cell in row] for row, unit in zip(table["rows"], units, strict=True)]
+    rows = [
+        [_cell(cell, unit, head) for cell, head in zip(row, table["columns"], strict=True)]
+        for row, unit in zip(table["rows"], units, strict=True)
+    ]
     heads = [{"text": title, "is_number": bool(rows) and rows[0][at]["is_number"]} for at, title in enumerate(table["columns"])]
     return {"title": table["title"], "columns": heads, "rows": rows}
 
 
-def _cell(value: Any, unit: str) -> dict[str, Any]:
+def _cell(value: Any, unit: str, head: str) -> dict[str, Any]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return {"text": words.measured(value, unit) if is_number else "" if value is None else str(value), "is_number": is_number}
+    return {"text": words.measured(value, unit) if is_number else "" if value is None else str(value), "is_number": is_number, "head": head}
 
 
 def _series(chart: Mapping[str, Any]) -> list[Bar]:

@@ -49,8 +49,8 @@ def ask(
     data = {"id": approval.uid, "waits": subject, "question": approval.question, "scope": scope, "asked_by": approval.asked_by}
     events.publish("approval.requested", subject=subject, data=data)
     notifications.notify(
-        f"Waits for a yes: {approval.question}",
-        message=f"Asked by {approval.asked_by}. Without an answer until {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC it is a no.",
+        f"Waits for approval: {approval.question}",
+        message=f"Asked by {approval.asked_by}. Without an answer it expires at {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC, and nothing is done.",
         urgency="high",
         link=f"{PAGE}/{approval.uid}",
         subject=f"approval:{approval.uid}",
