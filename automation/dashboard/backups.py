@@ -31,16 +31,11 @@ EXPORTED = {
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/backups`"""
     rows = _filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="backups")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "kinds": Backup.Kind.choices,
-        "is_filtered": pages.is_filtered(request, "kind", "since"),
         "may_make": permissions.may(request.user, MAKE),
     }
-    return pages.draw(request, "automation/backups.html", shown)
+    return pages.list_page(request, "automation/backups.html", rows, EXPORTED, shown, filters=("kind", "since"))
 
 
 def _filtered(request: HttpRequest) -> "QuerySet[Backup]":

@@ -66,17 +66,14 @@ class Step:
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/executions`"""
     rows = filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="executions")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "statuses": [*ExecutionStatus.choices, ("open", "open")],
         "sources": [(source, source.replace("_", " ")) for source in SOURCES],
         "waiting": _waiting(),
-        "is_filtered": any(request.GET.get(name) for name in ("status", "source", "rule", "shadow", "since", "until", "q")),
     }
-    return pages.draw(request, "automation/executions.html", shown)
+    return pages.list_page(
+        request, "automation/executions.html", rows, EXPORTED, shown, filters=("status", "source", "rule", "shadow", "since", "until", "q")
+    )
 
 
 def filtered(request: HttpRequest) -> "QuerySet[Execution]":

@@ -29,16 +29,11 @@ EXPORTED = {
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/reports`"""
     rows = _filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="reports")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "kinds": CHOICES,
-        "is_filtered": pages.is_filtered(request, "type", "since"),
         "may_make": permissions.may(request.user, MAKE),
     }
-    return pages.draw(request, "automation/reports.html", shown)
+    return pages.list_page(request, "automation/reports.html", rows, EXPORTED, shown, filters=("type", "since"))
 
 
 def _filtered(request: HttpRequest) -> "QuerySet[Report]":

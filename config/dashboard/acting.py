@@ -117,18 +117,13 @@ def call_list(request: HttpRequest) -> HttpResponseBase:
         rows = rows.filter(caller__startswith=asked["caller"])
     if since := pages.since(request):
         rows = rows.filter(created_at__gte=since)
-    file = pages.export(request, rows, CALLS_EXPORTED, name="actions")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "actions": [(key, key) for key in sorted(actions.all())],
         "statuses": Invocation.Status.choices,
-        "is_filtered": any([*asked.values(), request.GET.get("since")]),
         "held": len(slots.holders("actions")),
         "limit": options.get("ACTION_MAX_CONCURRENT"),
     }
-    return pages.draw(request, "dashboard/calls.html", shown)
+    return pages.list_page(request, "dashboard/calls.html", rows, CALLS_EXPORTED, shown, filters=(*asked, "since"))
 
 
 @pages.page(SEE)

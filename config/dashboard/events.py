@@ -34,16 +34,18 @@ EXPORTED = {
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/events`"""
     rows = _filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="events")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "states": STATES,
         "types": EventType.objects.order_by("name").values_list("name", flat=True)[:500],
-        "is_filtered": pages.is_filtered(request, "type", "source", "subject", "correlation", "since", "until", "state"),
     }
-    return pages.draw(request, "dashboard/events.html", shown)
+    return pages.list_page(
+        request,
+        "dashboard/events.html",
+        rows,
+        EXPORTED,
+        shown,
+        filters=("type", "source", "subject", "correlation", "since", "until", "state"),
+    )
 
 
 def _filtered(request: HttpRequest) -> "QuerySet[Event]":

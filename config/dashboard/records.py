@@ -83,18 +83,13 @@ def _found(asked: str) -> list[Found]:
 def notification_list(request: HttpRequest) -> HttpResponseBase:
     """`/notifications`"""
     rows = _notifications(request)
-    file = pages.export(request, rows, NOTIFICATIONS_EXPORTED, name="notifications")
-    if file is not None:
-        return file
     shown = {
-        "page": pages.listed(request, rows),
         "channels": Notification.Channel.choices[1:],
         "urgencies": Notification.Urgency.choices,
         "unread": notifications.unread().count(),
-        "is_filtered": pages.is_filtered(request, "urgency", "since", "q"),
         "kept": [(name, request.GET.get(name, "")) for name in ("channel", "state")],
     }
-    return pages.draw(request, "dashboard/notifications.html", shown)
+    return pages.list_page(request, "dashboard/notifications.html", rows, NOTIFICATIONS_EXPORTED, shown, filters=("urgency", "since", "q"))
 
 
 def _notifications(request: HttpRequest) -> "QuerySet[Notification]":

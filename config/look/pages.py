@@ -205,6 +205,22 @@ def listed(request: HttpRequest, rows: "QuerySet[Any]") -> Listed:
     return Listed(found, number, size, min(total, COUNT_LIMIT), total <= COUNT_LIMIT)
 
 
+def list_page(
+    request: HttpRequest,
+    template: str,
+    rows: "QuerySet[Any]",
+    columns: Mapping[str, Callable[[Any], Any]],
+    shown: Mapping[str, Any],
+    *,
+    filters: Sequence[str],
+) -> HttpResponseBase:
+    """A list: the file that `?export=` asks for, named as the template, else the page, with `page` and `is_filtered` beside `shown`."""
+    file = export(request, rows, columns, name=template.rpartition("/")[2].removesuffix(".html").replace("_", "-"))
+    if file is not None:
+        return file
+    return draw(request, template, {"page": listed(request, rows), "is_filtered": is_filtered(request, *filters), **shown})
+
+
 def is_filtered(request: HttpRequest, *names: str) -> bool:
     """Whether any of these filters is set."""
     return any(request.GET.get(name) for name in names)

@@ -34,20 +34,15 @@ class Group:
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/dead-letters`"""
     rows = filtered(request).filter(status=DeliveryStatus.DEAD)
-    file = pages.export(request, rows, EXPORTED, name="dead-letters")
-    if file is not None:
-        return file
     groups = _groups()
     chosen = request.GET.get("endpoint", "")
     shown = {
-        "page": pages.listed(request, rows),
         "groups": groups,
         "total": sum(group.count for group in groups),
         "chosen": next((group for group in groups if group.endpoint.uid == chosen), None),
-        "is_filtered": pages.is_filtered(request, "endpoint", "type", "since"),
         "may_manage": permissions.may(request.user, MANAGE),
     }
-    return pages.draw(request, "webhooks/dead_letters.html", shown)
+    return pages.list_page(request, "webhooks/dead_letters.html", rows, EXPORTED, shown, filters=("endpoint", "type", "since"))
 
 
 def _groups() -> list[Group]:

@@ -69,17 +69,12 @@ class Shown:
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/deliveries`"""
     rows = filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="deliveries")
-    if file is not None:
-        return file
     names = ("status", "endpoint", "type", "since", "until", "event", "batch")
     shown = {
-        "page": pages.listed(request, rows),
         "statuses": STATUSES,
-        "is_filtered": pages.is_filtered(request, *names),
         "now": clock.now(),
     }
-    return pages.draw(request, "webhooks/deliveries.html", shown)
+    return pages.list_page(request, "webhooks/deliveries.html", rows, EXPORTED, shown, filters=names)
 
 
 def filtered(request: HttpRequest) -> "QuerySet[Delivery]":

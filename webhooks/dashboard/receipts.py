@@ -30,17 +30,12 @@ EXPORTED = {
 def listing(request: HttpRequest) -> HttpResponseBase:
     """`/receipts`"""
     rows = _filtered(request)
-    file = pages.export(request, rows, EXPORTED, name="receipts")
-    if file is not None:
-        return file
     names = ("source", "status", "type", "reason", "since", "delivery")
     shown = {
-        "page": pages.listed(request, rows),
         "statuses": ReceiptStatus.choices,
         "sources": [(slug, slug) for slug in Source.living.order_by("slug").values_list("slug", flat=True)[:200]],
-        "is_filtered": pages.is_filtered(request, *names),
     }
-    return pages.draw(request, "webhooks/receipts.html", shown)
+    return pages.list_page(request, "webhooks/receipts.html", rows, EXPORTED, shown, filters=names)
 
 
 def _filtered(request: HttpRequest) -> "QuerySet[Receipt]":

@@ -48,9 +48,10 @@ def ask(
     )
     data = {"id": approval.uid, "waits": subject, "question": approval.question, "scope": scope, "asked_by": approval.asked_by}
     events.publish("approval.requested", subject=subject, data=data)
+    end = f"{until.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     notifications.notify(
         f"Waits for approval: {approval.question}",
-        message=f"Asked by {approval.asked_by}. Without an answer it expires at {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC, and nothing is done.",
+        message=f"Asked by {approval.asked_by}. Without an answer it expires at {end}, and nothing is done.",
         urgency="high",
         link=f"{PAGE}/{approval.uid}",
         subject=f"approval:{approval.uid}",
