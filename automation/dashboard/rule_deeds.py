@@ -26,7 +26,12 @@ def mode(request: HttpRequest, uid: str) -> HttpResponse:
     return pages.done(request, f"The rule {rule.name!r} is {SAID[Mode(asked)]}.")
 
 
-@pages.deed(RUN, question="Run the rule {uid} now?", detail="Its actions are really done, with your rights.", yes="Run now")
+@pages.deed(
+    RUN,
+    question=lambda uid: f"Run the rule {one(uid).name!r} now?",
+    detail="Its actions are really done, with your rights.",
+    yes="Run now",
+)
 def run(request: HttpRequest, uid: str) -> HttpResponse:
     """`/rules/<uid>/run`"""
     execution = executions.run_now(one(uid), user=request.user.get_username())
@@ -35,7 +40,7 @@ def run(request: HttpRequest, uid: str) -> HttpResponse:
 
 @pages.deed(
     MANAGE,
-    question="Delete the rule {uid}?",
+    question=lambda uid: f"Delete the rule {one(uid).name!r}?",
     detail="It never fires again, and what waits to be run is cancelled. Its executions stay until their retention ends.",
     yes="Delete",
 )

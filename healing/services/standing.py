@@ -38,7 +38,8 @@ class Seen:
     @property
     def sentence(self) -> str:
         """Both, for a person."""
-        return f"It is {self.standing.state}. {self.standing.detail} {self.checked.detail}".replace("  ", " ").strip()
+        said = (f"It is {self.standing.state}", self.standing.detail, self.checked.detail)
+        return " ".join(text if text.endswith((".", "!", "?")) else f"{text}." for text in said if text)
 
 
 def check(service: Service) -> Seen:

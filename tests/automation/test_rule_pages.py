@@ -284,7 +284,7 @@ def test_a_rule_is_switched_on_and_off():
 def test_it_is_run_and_deleted_by_hand_after_a_question():
     rule, client = make_rule(mode="off"), client_of()
     address = reverse("automation:rule-run", args=[rule.uid])
-    assert "really done" in text_of(client.get(address))
+    assert "Run the rule &#x27;A rule&#x27; now?" in text_of(client.get(address))
     answer = client.post(address)
     execution = Execution.objects.get()
     assert answer["Location"] == reverse("automation:execution", args=[execution.uid])

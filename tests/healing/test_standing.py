@@ -29,6 +29,11 @@ def changes():
     return rows
 
 
+def test_what_was_seen_is_told_in_whole_sentences():
+    seen = standing.Seen(Standing("running", 2, "demo_00 is EXITED"), standing.Checked("critical", "No connection."))
+    assert seen.sentence == "It is running. demo_00 is EXITED. No connection."
+
+
 def test_a_look_is_written_down_and_announced_once(pretend):
     service = watched()
     standing.check(service)
