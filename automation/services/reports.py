@@ -110,7 +110,7 @@ def _plain(kind: str, part: Part) -> dict[str, Any]:
 def _mailed(report: Report) -> list[Notification]:
     if not report.recipients:
         return []
-    period = f"{words.exact(report.since)} to {words.exact(report.until)}"
+    period = f"{report.since:%Y-%m-%d %H:%M} to {report.until:%Y-%m-%d %H:%M} UTC"
     return notifications.notify(
         f"{report.title}, {period}",
         message=_in_short(report.content),
