@@ -19,7 +19,7 @@ def fired(names, within, arrivals):
     trigger, params, state, found = InOrder(), {"events": names, "within_seconds": within}, {}, []
     for number, (name, second) in enumerate(arrivals):
         waking = trigger.hear(params, state, Seen(f"evt_{number}", name, BEGIN + timedelta(seconds=second), {}))
-        state = waking.state
+        state = dict(waking.state)
         if waking.slots:
             found.append(number)
     return found
