@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connections, transaction
 
 from automation.models import Execution, RuleState
 from automation.services import rules
@@ -12,14 +12,7 @@ from automation.services.judging import arming, judgement
 from config.kernel.flow import clock, events
 from tests.support.rules import make_rule
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _begin_anew():
-    arming.forget()
-    yield
-    arming.forget()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.races]
 
 
 def in_a_thread(do):
@@ -41,8 +34,6 @@ def in_a_thread(do):
 
 @pytest.mark.parametrize("change", [lambda rule: rules.update(rule, condition="data.x > 1"), rules.delete])
 def test_a_rule_is_changed_while_it_is_judged(change):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite writes one after the other")
     rule = make_rule(concurrency="parallel")
     first = events.publish("system.status", data={"status": "x", "component": "database", "details": {}})
     with transaction.atomic():
@@ -70,8 +61,6 @@ def test_a_rule_is_changed_while_it_is_judged(change):
 
 @pytest.mark.parametrize("limit", [{"max_per_hour": 1, "concurrency": "parallel"}, {"concurrency": "single"}])
 def test_two_subjects_judged_at_once_share_the_limit_of_their_rule(limit):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite writes one after the other")
     rule = make_rule(subject_path="data.component", debounce_seconds=1, **limit)
     for component in "ab":
         event = events.publish("system.status", data={"status": "x", "component": component, "details": {}})

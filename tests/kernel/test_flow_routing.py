@@ -177,7 +177,10 @@ def test_rerouting_while_it_is_being_routed_forgets_no_failure(listener):
 
 
 def test_routing_a_hundred_events_takes_a_handful_of_statements(listener, django_assert_max_num_queries):
-    events.publish_many([events.Draft("kernel.nobody_listens", {}, source="inbound:test") for _ in range(100)])
+    many = [events.Draft("kernel.nobody_listens", {}, source="inbound:test") for _ in range(100)]
+    events.publish_many(many)
+    routing.route()  # a process that begins reads who listens
+    events.publish_many(many)
     with django_assert_max_num_queries(16):
         assert routing.route() == 100
 
