@@ -51,6 +51,7 @@ class Memory:
     due_at: datetime | None = None
     quiet_at: datetime | None = None
     quiet_event: str = ""
+    quiet_facts: Mapping[str, Any] = field(default_factory=dict)
     hold: Hold = field(default_factory=Hold)
     fired_at: datetime | None = None
 
@@ -112,14 +113,15 @@ def on_event(armed: Armed, memory: Memory, seen: Seen, values: Mapping[str, Any]
         return Ruling(Result.NOT_MET, Reason.TRIGGER, waking.reason or "The trigger waits for more.", memory, seen.at)
     if armed.debounce_seconds:
         quiet = now + timedelta(seconds=armed.debounce_seconds)
-        memory = replace(memory, quiet_at=quiet, quiet_event=seen.uid)
+        memory = replace(memory, quiet_at=quiet, quiet_event=seen.uid, quiet_facts=waking.facts)
         return Ruling(Result.HELD, Reason.DEBOUNCE, f"It waits until nothing came for {armed.debounce_seconds} s.", memory, seen.at)
     return _consider(armed, memory, waking.slots[-1], {**values, **waking.facts}, waking.facts, standing=standing, now=now)
 
 
 def on_quiet(armed: Armed, memory: Memory, slot: datetime, values: Mapping[str, Any], *, standing: Standings, now: datetime) -> Ruling:
     """A de-bounced event whose time has come."""
-    return _consider(armed, replace(memory, quiet_at=None, quiet_event=""), slot, values, {}, standing=standing, now=now)
+    facts, memory = memory.quiet_facts, replace(memory, quiet_at=None, quiet_event="", quiet_facts={})
+    return _consider(armed, memory, slot, {**values, **facts}, facts, standing=standing, now=now)
 
 
 def on_due(armed: Armed, memory: Memory, values: Mapping[str, Any], *, standing: Standings, now: datetime) -> list[Ruling]:

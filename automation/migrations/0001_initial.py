@@ -187,6 +187,7 @@ class Migration(migrations.Migration):
                 ('due_at', models.DateTimeField(blank=True, help_text='When the trigger wants to be asked again.', null=True)),
                 ('quiet_at', models.DateTimeField(blank=True, help_text='When a de-bounced event counts.', null=True)),
                 ('quiet_event', models.CharField(blank=True, default='', max_length=64)),
+                ('quiet_facts', models.JSONField(default=dict, help_text='What the trigger said of it.')),
                 ('seen_at', models.DateTimeField(blank=True, help_text='The sample judged last.', null=True)),
                 ('was_true', models.BooleanField(default=False, help_text='Whether the condition held at that sample.')),
                 ('held_seconds', models.FloatField(default=0, help_text='How long it has held, gaps not counted.')),

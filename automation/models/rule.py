@@ -102,6 +102,7 @@ class RuleState(models.Model):
     due_at = models.DateTimeField(null=True, blank=True, help_text="When the trigger wants to be asked again.")
     quiet_at = models.DateTimeField(null=True, blank=True, help_text="When a de-bounced event counts.")
     quiet_event = models.CharField(max_length=64, blank=True, default="")
+    quiet_facts = models.JSONField(default=dict, help_text="What the trigger said of it.")
     seen_at = models.DateTimeField(null=True, blank=True, help_text="The sample judged last.")
     was_true = models.BooleanField(default=False, help_text="Whether the condition held at that sample.")
     held_seconds = models.FloatField(default=0, help_text="How long it has held, gaps not counted.")

@@ -28,7 +28,9 @@ class ScheduleForm(forms.Form):
     every_seconds = forms.IntegerField(required=False, min_value=1, max_value=31_536_000, help_text="Instead: every so many seconds.")
     time_zone = forms.CharField(required=False, max_length=64, help_text="Such as Europe/Brussels. Empty: the installation's TIME_ZONE.")
     catch_up = forms.ChoiceField(
-        choices=CATCH_UP, required=False, help_text="What runs of the times that were missed. Empty: the last one."
+        choices=CATCH_UP,
+        required=False,
+        help_text="What runs of the times that were missed. Empty: the last one. All of them run side by side only in a parallel rule.",
     )
     catch_up_minutes = forms.IntegerField(
         required=False, min_value=1, max_value=10_080, help_text="Only what was missed within so many minutes. Empty: 60."

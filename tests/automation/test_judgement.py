@@ -183,6 +183,18 @@ def test_a_sequence_fires_when_all_of_it_came_in_order_and_in_time():
     assert Execution.objects.get().source == "sequence"
 
 
+def test_a_debounced_sequence_still_says_which_events_it_was():
+    echo = {"action": "acting.echo", "params": {"text": "${sequence[0]} ${sequence[1]}"}}
+    sequence = {"events": ["error.occurred", "system.status"], "within_seconds": 60}
+    make_rule(trigger="automation.sequence", trigger_params=sequence, debounce_seconds=60, actions=[echo])
+    with time_machine.travel(BEGIN, tick=False):
+        first = events.publish("error.occurred", data={"error_type": "E", "message": "m", "context": {}})
+        second = publish()
+    with time_machine.travel(BEGIN + timedelta(seconds=61), tick=False):
+        assert judgement.judge_due(datetime.now(UTC), 10) == 1
+    assert Execution.objects.get().actions[0]["params"]["text"] == f"{first.uid} {second.uid}"
+
+
 def test_an_absence_fires_once_and_again_only_after_an_event():
     with time_machine.travel(BEGIN, tick=False):
         make_rule(trigger="automation.absence", trigger_params={"events": ["system.status"], "within_seconds": 60}, concurrency="queue")

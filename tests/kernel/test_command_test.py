@@ -16,6 +16,7 @@ REPORT = """<testsuites><testsuite>
 <testcase classname="tests.kernel.test_a" name="test_broken" time="0.1"><error message="no"/></testcase>
 <testcase classname="tests.kernel.test_a" name="test_left" time="0"><skipped message="no browser here"/></testcase>
 </testsuite></testsuites>"""
+SERVERS, ALONE = stand.Stand("servers", {}), stand.Stand("sqlite", {})
 
 
 def _options(*words):
@@ -28,31 +29,36 @@ def test_what_it_does_not_know_goes_to_pytest_in_order():
 
 
 def test_the_parallel_part_leaves_out_what_must_run_alone(tmp_path):
-    argv = stand._command("parallel", True, ["tests/kernel"], tmp_path / "r.xml")
+    argv = stand._command(SERVERS, "parallel", True, ["tests/kernel"], tmp_path / "r.xml")
     assert argv[argv.index("-m", 2) + 1] == "(not serial)"
     assert argv[-1] == "tests/kernel"
 
 
 def test_tests_with_real_processes_run_two_files_at_once(tmp_path):
-    argv = stand._command("serial", True, [], tmp_path / "r.xml")
+    argv = stand._command(SERVERS, "serial", True, [], tmp_path / "r.xml")
     assert argv[argv.index("-m", 2) + 1] == "(serial and not alone)"
     assert argv[argv.index("-n") : argv.index("-n") + 4] == ["-n", "2", "--dist", "loadfile"]
 
 
 def test_what_strikes_or_measures_runs_without_workers(tmp_path):
-    argv = stand._command("alone", True, [], tmp_path / "r.xml")
+    argv = stand._command(SERVERS, "alone", True, [], tmp_path / "r.xml")
     assert argv[argv.index("-m", 2) + 1] == "(alone)"
     assert "no:xdist" in argv
     assert "-n" not in argv
 
 
 def test_pure_tests_are_left_out_on_the_second_stand(tmp_path):
-    argv = stand._command("parallel", False, [], tmp_path / "r.xml")
+    argv = stand._command(SERVERS, "parallel", False, [], tmp_path / "r.xml")
     assert "(not serial) and (not pure)" in argv
 
 
+def test_races_are_left_out_where_one_writes_after_the_other(tmp_path):
+    argv = stand._command(ALONE, "parallel", True, [], tmp_path / "r.xml")
+    assert "(not serial) and (not races)" in argv
+
+
 def test_the_persons_own_marks_are_kept(tmp_path):
-    argv = stand._command("parallel", True, ["-m", "pure or slow", "-x"], tmp_path / "r.xml")
+    argv = stand._command(SERVERS, "parallel", True, ["-m", "pure or slow", "-x"], tmp_path / "r.xml")
     assert "(pure or slow) and (not serial)" in argv
     assert argv.count("-m") == 2  # python -m pytest, and one expression
 

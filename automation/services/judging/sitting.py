@@ -28,6 +28,7 @@ STATE = (
     "due_at",
     "quiet_at",
     "quiet_event",
+    "quiet_facts",
     "seen_at",
     "was_true",
     "held_seconds",
@@ -161,11 +162,11 @@ def _lock_shared(rules: Sequence[Rule]) -> None:
 
 def _memory_of(row: RuleState) -> Memory:
     hold = Hold(row.seen_at, row.was_true, row.held_seconds, row.is_active)
-    return Memory(row.state, row.due_at, row.quiet_at, row.quiet_event, hold, row.fired_at)
+    return Memory(row.state, row.due_at, row.quiet_at, row.quiet_event, row.quiet_facts, hold, row.fired_at)
 
 
 def _remember(row: RuleState, memory: Memory) -> None:
     row.state, row.due_at, row.fired_at = dict(memory.state), memory.due_at, memory.fired_at
-    row.quiet_at, row.quiet_event = memory.quiet_at, memory.quiet_event
+    row.quiet_at, row.quiet_event, row.quiet_facts = memory.quiet_at, memory.quiet_event, dict(memory.quiet_facts)
     row.seen_at, row.was_true = memory.hold.seen_at, memory.hold.was_true
     row.held_seconds, row.is_active = memory.hold.held_seconds, memory.hold.is_active
