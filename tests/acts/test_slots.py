@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections, transaction
 
 from config.acts.models import Slot
 from config.acts.running import slots
@@ -68,3 +68,30 @@ def test_many_that_take_at_once_never_get_more_than_the_limit_together():
     for thread in threads:
         thread.join()
     assert sorted(numbers(got)) == [0, 1, 2, 3]
+
+
+@pytest.mark.races
+@pytest.mark.django_db(transaction=True)
+def test_who_gives_back_and_who_takes_never_wait_for_each_other():
+    held = slots.take("p", 2, 2)
+    Slot.objects.filter(number=0).update(held_for="lies behind the other by now")
+    raised, is_begun = [], threading.Event()
+
+    def give_back():
+        try:
+            is_begun.set()
+            slots.release(held)
+        except OperationalError as error:
+            raised.append(error)
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        list(Slot.objects.select_for_update().filter(pool="p", number=0))
+        other = threading.Thread(target=give_back)
+        other.start()
+        is_begun.wait(10)
+        other.join(0.3)  # it waits for the first by now, and must not hold the second
+        list(Slot.objects.select_for_update(nowait=True).filter(pool="p", number=1))
+    other.join(20)
+    assert (raised, slots.holders("p")) == ([], [])

@@ -44,6 +44,7 @@ def take(
     return found
 
 
+@transaction.atomic
 def renew(slots: Sequence[Slot], *, seconds: float = LEASE_SECONDS) -> list[Slot]:
     """Hold them for `seconds` from now; those that are still ours. Whoever lost one must stop its work at once."""
     if not slots:
@@ -59,6 +60,7 @@ def renew(slots: Sequence[Slot], *, seconds: float = LEASE_SECONDS) -> list[Slot
     return [slot for slot in slots if slot.pk in kept]
 
 
+@transaction.atomic
 def release(slots: Sequence[Slot]) -> None:
     """Give them back; harmless for those that were lost."""
     if slots:
@@ -71,7 +73,9 @@ def holders(pool: str) -> list[Slot]:
 
 
 def _ours(slots: Sequence[Slot]) -> QuerySet[Slot]:
-    return Slot.objects.filter(pk__in=[slot.pk for slot in slots], token__in={slot.token for slot in slots})
+    """Those that were not lost, locked in the order of `take`: in another, each would wait for the other until PostgreSQL ends one."""
+    mine = Slot.objects.select_for_update().filter(pk__in=[slot.pk for slot in slots], token__in={slot.token for slot in slots})
+    return Slot.objects.filter(pk__in=list(mine.order_by("pool", "number").values_list("pk", flat=True)))
 
 
 def _locked(pool: str, limit: int) -> list[Slot]:
