@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from automation.models import Execution, RuleState, Verdict
 from automation.services.judging import arming, judgement
@@ -169,6 +171,15 @@ def test_a_debounced_event_counts_when_it_has_been_quiet():
     with time_machine.travel(BEGIN + timedelta(seconds=101), tick=False):
         assert judgement.judge_due(datetime.now(UTC), 10) == 1
     assert Execution.objects.get().event == last
+
+
+def test_what_leaves_nothing_new_to_remember_is_not_written_again():
+    make_rule(condition="data.status == 'another'")
+    publish()
+    with CaptureQueriesContext(connection) as caught:
+        publish()
+    assert Verdict.objects.get().count == 2
+    assert not [one for one in caught if "UPDATE automation_rulestate" in one["sql"]]
 
 
 def test_a_sequence_fires_when_all_of_it_came_in_order_and_in_time():

@@ -16,8 +16,9 @@ from automation.services.judging import catalogue
 from config.acts.language import conditions
 from config.acts.language.conditions import Condition
 from config.acts.plugins.triggers import Trigger, triggers
-from config.kernel.flow import clock
+from config.kernel.flow import clock, events
 from config.kernel.flow.errors import InvalidInput, capture
+from config.kernel.models import Event
 
 # What judging needs; the actions are read when a rule fires, since decrypting them costs more than judging.
 DEFERRED = ("actions", "about")
@@ -33,16 +34,23 @@ class Ready:
     armed: Armed
 
 
-@dataclass
 class _Kept:
-    version: tuple[Any, ...] = ()
-    ready: Sequence[Ready] = ()
-    at: datetime | None = None
+    """The rules as they were at a moment, and who of them listens to what; never changed, but replaced."""
+
+    def __init__(self, ready: Sequence[Ready] = (), version: tuple[Any, ...] = (), at: datetime | None = None) -> None:
+        self.ready, self.version, self.at = ready, version, at
+        self._listening: dict[tuple[str, str], Sequence[Ready]] = {}
 
     def is_current(self, version: tuple[Any, ...], now: datetime) -> bool:
         """Whether no rule was changed since, and nothing is to be looked for again."""
         is_whole = not any(one.armed.problem for one in self.ready)
         return version == self.version and (is_whole or (self.at is not None and timedelta(0) <= now - self.at < AGAIN))
+
+    def listening(self, name: str, origin: str) -> Sequence[Ready]:
+        """Who listens to events of this type."""
+        if (name, origin) not in self._listening:
+            self._listening[name, origin] = [one for one in self.ready if events.matches(one.armed.hears, name, origin=origin)]
+        return self._listening[name, origin]
 
 
 _kept = _Kept()
@@ -50,20 +58,31 @@ _kept = _Kept()
 
 def ready() -> Sequence[Ready]:
     """Every rule that is on or in shadow, by priority and age. Made anew when a rule was changed, by whichever process."""
+    return _current().ready
+
+
+def listening(heard: Sequence[Event]) -> list[tuple[Event, Ready]]:
+    """Each event with each rule that listens to it."""
+    rules = _current()
+    return [(event, one) for event in heard for one in rules.listening(event.type, events.origin_of(event))]
+
+
+def _current() -> _Kept:
+    global _kept  # noqa: PLW0603 - remembered per process, on purpose
     rows = Rule.living.filter(mode__in=(Mode.ON, Mode.SHADOW))
     # A revision counts however the clock went, and in whichever order two changes were committed.
     version, now = tuple(rows.aggregate(Max("changed_at"), Count("id"), Sum("revision")).values()), clock.now()
     if not _kept.is_current(version, now):
         known = catalogue.known()
         found = rows.select_related("owner").defer(*DEFERRED).order_by("-priority", "id")
-        _kept.ready = [Ready(rule, arm(rule, known)) for rule in found]
-        _kept.version, _kept.at = version, now
-    return _kept.ready
+        _kept = _Kept([Ready(rule, arm(rule, known)) for rule in found], version, now)
+    return _kept
 
 
 def forget() -> None:
     """Read everything anew the next time. For tests."""
-    _kept.version = ()
+    global _kept  # noqa: PLW0603
+    _kept = _Kept()
 
 
 def arm(rule: Rule, known: Mapping[str, Any] | None = None) -> Armed:

@@ -36,13 +36,7 @@ LATER = timedelta(minutes=1)
 
 def hear(heard: Sequence[Event]) -> None:
     """Judge every rule that listens to these events, in the caller's transaction; an event heard again fires nothing twice."""
-    listening = [one for one in arming.ready() if one.armed.hears]
-    pairs = [
-        (event, ready)
-        for event in heard
-        for ready in listening
-        if events.matches(ready.armed.hears, event.type, origin=events.origin_of(event))
-    ]
+    pairs = arming.listening(heard)
     if not pairs:
         return
     now, given = clock.now(), {event.pk: seen(event) for event in heard}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import models
 from django.db.models import Count
 
@@ -37,6 +38,7 @@ STATE = (
     "verdict",
     "signature",
 )
+COLUMNS = tuple("verdict_id" if name == "verdict" else name for name in STATE)
 # What was kept from acting becomes an execution that says so, once for as long as the reason stays; these are no more than a verdict.
 NOTED = (Result.HELD, Result.REFUSED)
 NOT_NOTED = (Reason.FOR, Reason.STILL, Reason.DEBOUNCE)
@@ -50,6 +52,7 @@ class Sitting:
         self.rules = [one.rule for one in ready]
         self.executions: list[Execution] = []
         self._states = _locked_states(self.rules, subjects)
+        self._stored = {id(state): _written(state) for state in self._states.values()}
         _lock_shared([rule for rule in self.rules if rule.subject_path])
         self._entries: dict[int, list[Entry]] = defaultdict(list)
         self._orders: list[orders.Order] = []
@@ -95,10 +98,10 @@ class Sitting:
         Execution.objects.bulk_create(self.executions)
         states = {id(state): state for state in self._states.values()}
         verdicts.write(self._entries, states)
-        changed = [states[key] for key in self._entries]
-        new = [row for row in changed if row.pk is None]
-        rewrite([row for row in changed if row.pk is not None], STATE)
-        RuleState.objects.bulk_create(new)
+        entered = [states[key] for key in self._entries]
+        # Most of what is judged leaves nothing to remember that was not known.
+        rewrite([row for row in entered if row.pk is not None and _written(row) != self._stored[id(row)]], STATE)
+        RuleState.objects.bulk_create([row for row in entered if row.pk is None])
         Rule.objects.filter(pk__in={one.rule_id for one in self.executions if one.key}).update(last_fired_at=self.now)
         for rule, subject, ruling in self._alerts:
             alerts.announce(rule, subject, ruling)
@@ -151,6 +154,11 @@ def _locked_states(rules: Sequence[Rule], subjects: Iterable[str] | None) -> dic
     if subjects is not None:
         rows = rows.filter(subject__in=set(subjects))
     return {(row.rule_id, row.subject): row for row in rows}
+
+
+def _written(row: RuleState) -> bytes:
+    """What would be stored of it; a trigger that changed its state in place is noticed, too."""
+    return orjson.dumps([getattr(row, name) for name in COLUMNS])
 
 
 def _lock_shared(rules: Sequence[Rule]) -> None:
