@@ -124,7 +124,8 @@ def line(
     wide, tall = (until - since).total_seconds() or 1.0, (high - low) or 1.0
 
     def place(at: datetime, value: float) -> str:
-        return f"{(at - since).total_seconds() / wide * 1000:.1f},{200 - (value - low) / tall * 200:.1f}"
+        across = min(1.0, max(0.0, (at - since).total_seconds() / wide))  # a point just outside would widen the page
+        return f"{across * 1000:.1f},{200 - (value - low) / tall * 200:.1f}"
 
     drawn = []
     for run in _runs(points, step):

@@ -57,6 +57,8 @@ def test_it_is_scaled_and_not_past_its_bounds(house, demo):
     house.manage(*supervised.command_of_the_readme("scale", demo))
     until(lambda: status(house)["instances"] == 1, seconds=90, what="one instance")
     assert demo.get(number=2)[0] == 0
+    # One works on a service at a time, and the first looks at its health before it ends.
+    until(lambda: not house.rows("SELECT 1 FROM acts_invocation WHERE ended_at IS NULL"), seconds=60, what="the end of the first scaling")
     asked = house.call("/api/v1/healing/services/demo/scale", {"scale_factor": 10}).json()
     assert until(lambda: ended(house, asked["id"]), seconds=90, what="the end of scaling") == ("completed", "")
     until(lambda: status(house)["instances"] == 3, seconds=60, what="three instances")

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import time_machine
@@ -191,6 +192,13 @@ def test_bars_of_nothing_are_drawn_without_dividing_by_it():
 def test_a_sparkline_needs_two_values():
     assert charts.sparkline([1]) == ""
     assert "polyline" in charts.sparkline([1, 1])
+
+
+def test_a_line_stays_within_its_chart_where_points_lie_outside_of_its_time():
+    points = [SimpleNamespace(at=NOW + timedelta(seconds=second), low=1, high=1, value=1) for second in (-5, 30, 65)]
+    until = NOW + timedelta(seconds=60)
+    drawn = charts.line(points, NOW, until, label="cpu", step=60, shown=str, percent=False)
+    assert '<polyline points="0.0,0.0 500.0,0.0 1000.0,0.0"/>' in drawn
 
 
 def test_phases_share_the_width():

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import secrets
 import shlex
 import signal
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import servers, stack
+from tests.support import stack
 from tests.support.environment import ROOT
 from tests.support.stack import Stack, until
 
@@ -92,4 +94,13 @@ def command_of_the_readme(deed: str, demo: Demo) -> list[str]:
 
 
 def _three_free_ports() -> int:
-    return next(port for port in iter(servers.free_port, None) if all(not servers._answers(port + more) for more in (1, 2)))
+    """The first of three below those that the system gives to outgoing connections: one of them may be gone before the service takes it."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        if all(_is_free(port + more) for more in range(3)):
+            return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
