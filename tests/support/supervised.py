@@ -3,10 +3,8 @@
 import contextlib
 import json
 import os
-import secrets
 import shlex
 import signal
-import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support import stack
+from tests.support import servers, stack
 from tests.support.environment import ROOT
 from tests.support.stack import Stack, until
 
@@ -62,7 +60,7 @@ class Demo:
 def demo() -> Iterator[Demo]:
     """Started as its README says, all three answering; ended with the block, and whatever it started with it."""
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:  # a short path: that of a unix socket may have 107 bytes
-        found = Demo(Path(folder), _three_free_ports())
+        found = Demo(Path(folder), servers.free_port(3))
         environ = {**os.environ, "DEMO_DIR": folder, "DEMO_PORT": str(found.port)}
         running = subprocess.Popen([str(HERE / "start.sh")], env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -91,16 +89,3 @@ def command_of_the_readme(deed: str, demo: Demo) -> list[str]:
     text = (HERE / "README.md").read_text().replace("\\\n", " ").replace("8870", str(demo.port))
     line = next(line for line in text.splitlines() if line.startswith(f"python3 manage.py services {deed}"))
     return shlex.split(line)[2:]
-
-
-def _three_free_ports() -> int:
-    """The first of three below those that the system gives to outgoing connections: one of them may be gone before the service takes it."""
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        if all(_is_free(port + more) for more in range(3)):
-            return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
