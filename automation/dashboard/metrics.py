@@ -106,10 +106,10 @@ def _with_gaps(points: list[Point], step: float) -> Any:
         before = point.at
 
 
-def _summary(points: list[Point]) -> Mapping[str, float] | None:
-    if not points:
-        return None
+def _summary(points: list[Point]) -> Mapping[str, float | None]:
     count = sum(point.count for point in points)
+    if not count:
+        return {"mean": None, "low": None, "high": None, "count": 0}
     mean = sum(point.value * point.count for point in points) / count
     return {"mean": mean, "low": min(point.low for point in points), "high": max(point.high for point in points), "count": count}
 

@@ -73,6 +73,14 @@ def test_one_series_is_drawn_without_javascript_and_has_its_numbers_behind_it(ad
     assert "45 %" in page, "the mean"
 
 
+@pytest.mark.parametrize("name", ["cpu_usage", "memory_available", "response_time"])
+def test_a_series_of_which_nothing_was_measured_in_this_time_says_so(admin_client, measured, clock, name):
+    clock.shift(timedelta(days=3))
+    page = text(admin_client.get(f"{PAGE}/{name}?since=15m"))
+    assert "Nothing was measured in this time" in page
+    assert page.count("<dd>–</dd>") >= 3, "mean, lowest and highest"
+
+
 def test_a_gap_breaks_the_line(admin_client, measured):
     Snapshot.objects.filter(at__gt=NOW - timedelta(minutes=7), at__lt=NOW - timedelta(minutes=3)).delete()
     rows = [Snapshot(at=NOW - timedelta(seconds=30 * number), values={"cpu_usage": 1.0}) for number in (1, 3, 5)]
