@@ -77,7 +77,7 @@ LAYOUT: Sequence[tuple[str, str, str, Sequence[str]]] = (
             *("concurrency", "max_parallel", "priority", "is_deferrable", "defer_minutes", "timeout_seconds"),
         ),
     ),
-    ("mode", "Mode", "Begin with off or shadow, try it and test it back, then switch it on.", ("mode",)),
+    ("mode", "Mode", "Begin with off or shadow, try and back-test it, then switch it on.", ("mode",)),
 )
 NAMES = tuple(name for _, _, _, names in LAYOUT for name in names)
 # Empty stands for these.

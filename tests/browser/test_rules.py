@@ -1,4 +1,4 @@
-"""A rule made, tried, tested back, switched on and seen firing, in a real browser, without touching JSON: on both its pages."""
+"""A rule made, tried, back-tested, switched on and seen firing, in a real browser, without touching JSON: on both its pages."""
 
 import re
 
@@ -87,7 +87,7 @@ def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(name, desk,
     desk.get_by_role("link", name="Try").click()
     desk.get_by_text("It would fire").wait_for()
     desk.get_by_text(re.compile(r"The processor is at [\d.]+ %\.")).first.wait_for()
-    desk.get_by_role("link", name="Test it back").click()
+    desk.get_by_role("link", name="Back-test").click()
     desk.get_by_role("button", name="Last hour").click()
     desk.get_by_role("heading", name="It would have fired").wait_for()
     assert desk.locator("#firings tbody tr").count() >= 1
