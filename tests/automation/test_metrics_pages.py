@@ -78,7 +78,7 @@ def test_a_series_of_which_nothing_was_measured_in_this_time_says_so(admin_clien
     clock.shift(timedelta(days=3))
     page = text(admin_client.get(f"{PAGE}/{name}?since=15m"))
     assert "Nothing was measured in this time" in page
-    assert page.count("<dd>–</dd>") >= 3, "mean, lowest and highest"
+    assert page.count("<dd>\N{EN DASH}</dd>") >= 3, "mean, lowest and highest"
 
 
 def test_a_gap_breaks_the_line(admin_client, measured):

@@ -64,7 +64,7 @@ def told(page):
 def test_an_operator_logs_in_and_sees_whether_all_is_well(house, watched):
     page = watched()
     browser.log_in(page, house.url, password=PASSWORD)
-    assert page.get_by_role("heading", name="Overview", level=1).is_visible()
+    browser.expect(page.get_by_role("heading", name="Overview", level=1)).to_be_visible()
     assert page.locator("#frame-health").inner_text().strip() == "System healthy"
 
 
@@ -75,13 +75,13 @@ def test_a_delivery_arrives_live_and_leaves_the_scroll_position_alone(house, des
         receiver.wait_for(30, seconds=30)
         desk.goto(f"{house.url}/deliveries?endpoint={made['id']}")
         rows = desk.locator("#deliveries tbody tr")
-        assert rows.count() == 30
+        browser.expect(rows).to_have_count(30)
         stays(desk)
         desk.mouse.move(200, 500)
         desk.evaluate("scrollTo(0, 400)")
         publish(house, number="the one that comes live")
         rows.nth(30).wait_for(state="attached")
-        assert rows.count() == 31
+        browser.expect(rows).to_have_count(31)
         assert rows.first.get_by_text("delivered").is_visible() or "pending" in rows.first.inner_text()
         assert is_same(desk)
         assert desk.evaluate("scrollY") == 400
@@ -90,7 +90,7 @@ def test_a_delivery_arrives_live_and_leaves_the_scroll_position_alone(house, des
 def test_a_delivery_arrives_live_on_the_page_of_its_endpoint(house, desk):
     with receivers.ok() as receiver, endpoint(house, receiver) as made:
         desk.goto(f"{house.url}/endpoints/{made['id']}")
-        assert desk.get_by_text("Nothing was sent to it yet").is_visible()
+        browser.expect(desk.get_by_text("Nothing was sent to it yet")).to_be_visible()
         stays(desk)
         publish(house)
         desk.locator("#endpoint tbody tr", has_text="delivered").wait_for()
@@ -112,7 +112,7 @@ def test_an_events_story_goes_on_while_it_is_read_and_an_opened_row_stays_open(h
         assert house.call(f"/api/v1/webhooks/deliveries/{dead['id']}/retry", {}).status < 300
         story.get_by_text("answered 200").wait_for()
         assert is_same(desk)
-        assert opened.locator("pre").is_visible()
+        browser.expect(opened.locator("pre")).to_be_visible()
         assert opened.get_attribute("open") is not None
 
 
@@ -129,8 +129,8 @@ def test_a_dead_letter_is_delivered_again(house, desk):
         assert len(receiver.requests) == 2
         assert receiver.requests[0].headers["webhook-id"] == receiver.requests[1].headers["webhook-id"]
         desk.goto(f"{house.url}/deliveries/{dead['id']}")
-        assert desk.locator("dl.facts").get_by_text("delivered").is_visible()
-        assert desk.locator("details.row").count() == 2
+        browser.expect(desk.locator("dl.facts").get_by_text("delivered")).to_be_visible()
+        browser.expect(desk.locator("details.row")).to_have_count(2)
 
 
 def test_a_rotated_secret_is_shown_once_and_signs_from_then_on(house, desk):

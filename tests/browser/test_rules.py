@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from tests.support import browser
 from tests.support.stack import until
 
 
@@ -99,7 +100,7 @@ def test_a_threshold_is_made_tried_tested_back_switched_on_and_fires(name, desk,
     desk.reload()
     desk.get_by_text("completed").first.click()
     desk.get_by_role("heading", name="What was done").wait_for()
-    assert desk.get_by_text(re.compile("^[12]\\. ")).count() == 2
+    browser.expect(desk.get_by_text(re.compile("^[12]\\. "))).to_have_count(2)
     desk.get_by_role("link", name="user.quota_exceeded").wait_for()
 
 

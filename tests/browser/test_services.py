@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.support import browser
+
 
 @pytest.fixture
 def name(request, house):
@@ -25,7 +27,7 @@ def test_choosing_a_controller_draws_its_fields_without_losing_what_was_typed(de
     desk.locator("[name=params-program]").fill("shop")
     assert desk.get_by_label("Name:").input_value() == name
     assert desk.evaluate("window.isStillHere") is True
-    assert desk.get_by_role("button", name="Show the fields of my choice").count() == 0
+    browser.expect(desk.get_by_role("button", name="Show the fields of my choice")).to_have_count(0)
     desk.get_by_role("button", name="Save", exact=True).click()
     desk.get_by_text("was added successfully").wait_for()
     service = house.call(f"/api/v1/healing/services/{name}").json()
@@ -53,7 +55,7 @@ def test_its_page_shows_how_it_stands_and_asks_before_a_restart(desk, house, nam
     desk.get_by_role("dialog").get_by_role("button", name="Restart").click()
     desk.get_by_text(f"A restart of {name} is asked for").wait_for()
     desk.get_by_text("SUPERVISOR_URL (unix").first.wait_for(timeout=60_000)
-    assert made["id"] in desk.url
+    browser.wait_for_url(desk, made["id"])
 
 
 def test_without_scripts_a_button_draws_the_fields(chromium, house, session):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response
+    from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, LocatorAssertions, Page, Response
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # As root there is no sandbox to have; the rest keeps the browser from talking to anybody but us.
@@ -122,3 +122,16 @@ def too_wide(page: "Page") -> list[str]:
     """What makes the page scroll sideways; nothing when it does not."""
     found: list[str] = page.evaluate(TOO_WIDE)
     return found
+
+
+def expect(found: "Locator") -> "LocatorAssertions":
+    """Assertions that wait: a click comes back before the page that it leads to is there."""
+    from playwright.sync_api import expect as waiting
+
+    waiting.set_options(timeout=PATIENCE_MS)
+    return waiting(found)
+
+
+def wait_for_url(page: "Page", part: str) -> None:
+    """Until the address holds it."""
+    page.wait_for_url(lambda url: part in url, timeout=PATIENCE_MS)
