@@ -1,6 +1,7 @@
 """Rules judged on events and samples, with rows: verdicts, executions, what survives a restart."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -12,17 +13,11 @@ from automation.services.judging import arming, judgement
 from config.acts.plugins.triggers import Trigger, triggers
 from config.kernel.desk import options
 from config.kernel.flow import events, jobs
-from tests.support.rules import make_rule, sample
+from tests.support.rules import happen, make_rule, sample
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-
-
-def publish(status="degraded", **data):
-    """One event, routed."""
-    event = events.publish("system.status", data={"status": status, "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
+publish = partial(happen, status="degraded")
 
 
 def judge(*samples, name="cpu_usage", step=30, begin=BEGIN):
@@ -145,7 +140,7 @@ def test_several_events_in_one_list_obey_the_cooldown_among_themselves():
 
 def test_a_verdict_that_begins_among_several_events_counts_only_its_own():
     make_rule(condition="data.status == 'degraded'")
-    publish("healthy")
+    publish(status="healthy")
     for status in ("healthy", "degraded"):
         events.publish("system.status", data={"status": status, "component": "y", "details": {}})
     jobs.work("kernel.route")

@@ -12,22 +12,15 @@ from automation.services import executions, rules
 from automation.services.judging import arming, judgement
 from config.acts.plugins.triggers import Trigger, triggers
 from config.kernel import series
-from config.kernel.flow import clock, events, jobs
+from config.kernel.flow import clock
 from config.kernel.language.facts import Fact
 from config.kernel.models import Event
 from config.kernel.plugins.samplers import Sampler, samplers
 from config.kernel.series import known
-from tests.support.rules import make_rule, sample
+from tests.support.rules import happen, make_rule, sample
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
-
-
-def publish(status="degraded", **data):
-    """One event, routed."""
-    event = events.publish("system.status", data={"status": status, "component": "database", "details": {}, **data})
-    jobs.work("kernel.route")
-    return event
 
 
 class Passing(Sampler):
@@ -70,7 +63,7 @@ def test_a_rule_that_cannot_be_judged_any_more_is_refused_by_the_clock_and_never
 def test_a_rule_that_cannot_be_judged_any_more_says_so_on_events_and_samples_too():
     orphan(name="by event")
     orphan(name="by sample", trigger="automation.threshold", trigger_params={})
-    publish()
+    happen()
     for at in (BEGIN, BEGIN + timedelta(seconds=30)):
         sample(at, cpu_usage=1)
         judgement.judge_samples()
@@ -79,12 +72,12 @@ def test_a_rule_that_cannot_be_judged_any_more_says_so_on_events_and_samples_too
 
 def test_a_name_that_comes_back_is_judged_again_although_no_rule_was_changed():
     orphan()
-    publish()
+    happen()
     with samplers.swapped("tests.passing", Passing()):
         known.forget()
         with time_machine.travel(clock.now() + timedelta(minutes=2), tick=False):
             sample(clock.now(), passing_load=6)
-            publish()
+            happen()
     assert Execution.objects.filter(status="pending").count() == 1
 
 
@@ -105,7 +98,7 @@ def test_a_trigger_that_cannot_read_its_parameters_any_more_stops_no_other_rule(
         rule = make_rule("broken", trigger="tests.broken")
         Rule.objects.filter(pk=rule.pk).update(trigger_params={"old": 1})
         make_rule("sound")
-        publish()
+        happen()
     assert Execution.objects.get(status="pending").name == "sound"
     assert "trigger" in arming.arm(Rule.objects.get(pk=rule.pk)).problem
 
@@ -127,10 +120,10 @@ def test_a_rule_whose_trigger_is_gone_waits_for_it_and_holds_up_nobody():
 def test_an_edit_is_noticed_although_the_clock_went_back():
     rule = make_rule("older", condition="data.load > 5")
     make_rule("newer", trigger_params={"events": ["error.occurred"]})
-    publish(load=3)
+    happen(load=3)
     with time_machine.travel(clock.now() - timedelta(hours=1), tick=False):
         rules.update(rule, condition="data.load > 1")
-    publish(load=3)
+    happen(load=3)
     assert Execution.objects.get().rule == rule
 
 
@@ -153,7 +146,7 @@ def test_a_moment_that_cannot_be_stored_steps_aside():
 
 def test_a_subject_that_cannot_be_stored_is_cleaned():
     make_rule(subject_path="data.who")
-    publish(who="a\0b")
+    happen(who="a\0b")
     assert Execution.objects.get().subject == "a?b"
     assert Event.objects.filter(route_failures__isnull=False).count() == 0
 
@@ -216,8 +209,8 @@ def test_what_fired_in_shadow_holds_nothing_back_in_earnest():
 def test_runs_by_hand_are_no_part_of_the_hourly_limit(admin_user):
     rule = make_rule(max_per_hour=1, concurrency="parallel")
     executions.run_now(rule, user=admin_user.username)
-    publish()
-    publish()
+    happen()
+    happen()
     assert Execution.objects.filter(actor="", status="pending").count() == 1
 
 
@@ -227,7 +220,7 @@ def test_an_absence_by_subject_waits_for_nobody_who_never_came():
         make_rule(trigger="automation.absence", trigger_params=params, subject_path="data.who")
     for second, who in ((30, "a"), (60, "b"), (80, "a")):
         with time_machine.travel(BEGIN + timedelta(seconds=second), tick=False):
-            publish(who=who)
+            happen(who=who)
     with time_machine.travel(BEGIN + timedelta(seconds=125), tick=False):
         judgement.judge_due(clock.now(), 10)
     assert [one.subject for one in Execution.objects.all()] == ["b"]
@@ -238,7 +231,7 @@ def test_what_was_measured_long_ago_is_not_known():
     for minutes, result in ((5, "fired"), (11, "unknown")):
         sample(BEGIN, cpu_usage=90)
         with time_machine.travel(BEGIN + timedelta(minutes=minutes), tick=False):
-            publish()
+            happen()
         assert Verdict.objects.latest("id").result == result
 
 
@@ -264,7 +257,7 @@ def test_a_clock_that_was_years_ahead_ends_no_judging():
 
 def test_what_waits_of_a_rule_that_is_switched_off_never_runs(admin_user):
     rule = make_rule(concurrency="queue")
-    publish()
+    happen()
     by_hand = executions.run_now(rule, user=admin_user.username)
     rules.set_mode(rule, "off")
     assert set(Execution.objects.values_list("actor", "status", "error_code")) == {

@@ -25,9 +25,7 @@ def shown(report: Report) -> list[dict[str, Any]]:
     return [
         {
             **part,
-            "figures": [
-                {**figure, "shown": words.NOTHING if figure["value"] is None else reports.written(figure)} for figure in part["figures"]
-            ],
+            "figures": [{**figure, "shown": _shown(figure)} for figure in part["figures"]],
             "charts": [{**chart, "series": _series(chart)} for chart in part["charts"]],
             "tables": [_table(table) for table in part["tables"]],
         }
